@@ -1,0 +1,151 @@
+/**
+ * Settings from the environment. A service declares its settings as a list (name, zod shape, default, description);
+ * this file reads them and is the only one that touches process.env.
+ *
+ * Rules: every variable starts with MINUTELY_; one that no service of this process knows is an error that names the
+ * nearest known one (a typo must not silently mean the default); a blank one is absent; NAME_FILE names a file that
+ * holds the value (secrets); a wrong value is an error that says what would be right. All errors are reported at once.
+ */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+export interface Setting<T> {
+  /** Environment variable without the MINUTELY_ prefix, e.g. `LATENESS_MS`. */
+  readonly name: string
+  readonly shape: z.ZodType<T, string>
+  /** As a user would write it. */
+  readonly default: string
+  readonly unit?: string
+  readonly description: string
+  readonly secret?: boolean
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>
+export type ConfigOf<S extends Settings> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never }
+
+/** What is wrong with the settings, one line each; for the person who started the process. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  constructor(problems: readonly string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n  - ${problems.join('\n  - ')}`)
+  }
+}
+
+export const prefix = 'MINUTELY_'
+/** Read by test and start scripts rather than by services. */
+const reservedPrefixes = ['MINUTELY_TEST_', 'MINUTELY_SCREENSHOT_']
+
+/** A whole number within bounds, written in decimal. */
+export function integer(bounds: { min: number; max: number }): z.ZodType<number, string> {
+  return z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(bounds.min).max(bounds.max))
+}
+
+export const onOff: z.ZodType<boolean, string> = z.enum(['on', 'off']).transform((word) => word === 'on')
+export const text: z.ZodType<string, string> = z.string()
+export function oneOf<const W extends readonly [string, ...string[]]>(words: W): z.ZodType<W[number], string> {
+  return z.enum(words) as unknown as z.ZodType<W[number], string>
+}
+
+/**
+ * The settings of one process: each key of `sections` becomes a config of that section's settings.
+ * @throws ConfigError listing every problem.
+ */
+export function loadConfig<M extends Readonly<Record<string, Settings>>>(
+  sections: M,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): { readonly [K in keyof M]: ConfigOf<M[K]> } {
+  const problems: string[] = []
+  const known = new Set<string>()
+  const config: Record<string, Record<string, unknown>> = {}
+  for (const [sectionName, section] of Object.entries(sections)) {
+    const values: Record<string, unknown> = {}
+    for (const [key, setting] of Object.entries(section)) {
+      known.add(prefix + setting.name)
+      values[key] = readSetting(setting, env, problems)
+    }
+    config[sectionName] = values
+  }
+  problems.push(...unknownVariables(env, known))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config as { readonly [K in keyof M]: ConfigOf<M[K]> }
+}
+
+function readSetting(
+  setting: Setting<unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): unknown {
+  const name = prefix + setting.name
+  let written = env[name]?.trim() ?? ''
+  const file = env[`${name}_FILE`]?.trim() ?? ''
+  if (written !== '' && file !== '') {
+    problems.push(`${name} and ${name}_FILE are both set; keep one`)
+    return undefined
+  }
+  if (file !== '') {
+    try {
+      written = readFileSync(file, 'utf8').trim()
+    } catch (error) {
+      problems.push(`${name}_FILE: cannot read ${file}: ${(error as Error).message}`)
+      return undefined
+    }
+  }
+  const result = setting.shape.safeParse(written === '' ? setting.default : written)
+  if (result.success) return result.data
+  const shown = setting.secret === true ? '(hidden)' : JSON.stringify(written)
+  const reasons = result.error.issues.map((issue) => issue.message).join('; ')
+  problems.push(`${name}=${shown}: ${reasons} (default ${setting.default}${setting.unit ? ` ${setting.unit}` : ''})`)
+  return undefined
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>, known: ReadonlySet<string>): string[] {
+  const problems: string[] = []
+  for (const name of Object.keys(env).sort()) {
+    if (!name.startsWith(prefix) || reservedPrefixes.some((reserved) => name.startsWith(reserved))) continue
+    if (known.has(name) || (name.endsWith('_FILE') && known.has(name.slice(0, -'_FILE'.length)))) continue
+    const nearest = nearestName(name, known)
+    problems.push(`${name} is not a setting of this process${nearest ? `; did you mean ${nearest}?` : ''}`)
+  }
+  return problems
+}
+
+/** The known name within a third of its length in edits, if any. */
+function nearestName(name: string, known: ReadonlySet<string>): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.floor(name.length / 3)
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate)
+    if (distance <= bestDistance) {
+      best = candidate
+      bestDistance = distance - 1
+    }
+  }
+  return best
+}
+
+/** Levenshtein, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+/** A Markdown table of the settings, for the READMEs (scripts/docs.mjs writes it, tidy.test.ts checks it). */
+export function settingsTable(settings: Settings): string {
+  const rows = Object.values(settings).map((setting) => {
+    const fallback = setting.default === '' ? 'none' : `\`${setting.default}\`${setting.unit ? ` ${setting.unit}` : ''}`
+    return `| \`${prefix}${setting.name}\` | ${fallback} | ${setting.description} |`
+  })
+  return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
+}

@@ -1,0 +1,74 @@
+/**
+ * Connections to Postgres. Two kinds: the writer's (owner of the tables) and the reader's, which works as role
+ * minutely_query for one tenant, so that row-level security holds whatever the SQL above it says.
+ * Timeouts are faults.md's: statement 30 s (writer) or 10 s (reader), lock 10 s, idle in transaction 5 s.
+ */
+import pg from 'pg'
+import type { Logger } from '../logging.ts'
+
+export interface PostgresConnection {
+  readonly host: string
+  readonly port?: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
+}
+
+export interface PoolOptions {
+  /** Shown in pg_stat_activity. */
+  readonly name: string
+  readonly connectionsMax: number
+  /** Given for readers. */
+  readonly readAsTenantId?: number
+  readonly statementTimeoutMs?: number
+}
+
+export type Pool = pg.Pool
+export type PoolClient = pg.PoolClient
+
+export function createPool(connection: PostgresConnection, options: PoolOptions, deps: { log: Logger }): Pool {
+  const reader = options.readAsTenantId !== undefined
+  const settings = [
+    `-c statement_timeout=${options.statementTimeoutMs ?? (reader ? 10_000 : 30_000)}`,
+    '-c lock_timeout=10000',
+    '-c idle_in_transaction_session_timeout=5000',
+    '-c timezone=UTC',
+    '-c client_min_messages=warning',
+  ]
+  if (reader)
+    settings.push(
+      '-c role=minutely_query',
+      `-c minutely.tenant_id=${options.readAsTenantId}`,
+      '-c default_transaction_read_only=on',
+    )
+  const pool = new pg.Pool({
+    ...connection,
+    application_name: `minutely-${options.name}`,
+    max: options.connectionsMax,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    options: settings.join(' '),
+  })
+  // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
+  pool.on('error', (error) => deps.log.warn({ err: error, pool: options.name }, 'an idle Postgres connection broke'))
+  return pool
+}
+
+/** Runs work in a transaction; rolls back and rethrows when it throws. A client whose rollback fails is thrown away. */
+export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => {
+      broken = failure
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The port of the sample log: what stands between collectors and aggregators. Two implementations: a Postgres table
+ * (embedded) and Kafka (distributed); both pass sample-log-contract.ts.
+ *
+ * Promises: append resolves once the records survive the crash of everything; records of a partition keep the order
+ * of their positions, which only grow (they may skip); a consumer group reads every record after its committed position at least
+ * once; what every known group has read is kept for a bounded time, what one has not read is never dropped.
+ *
+ * A partition is (topic, number). Which topic a metric goes to and which partition a server goes to is the log's
+ * business: route() tells, and is the same in every process with the same configuration.
+ */
+import type { PoolClient } from 'pg'
+import type { Service } from '../lifecycle.ts'
+
+export interface LogPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface LogAppend extends LogPartition {
+  readonly payload: Buffer
+}
+
+export interface LogRecord {
+  readonly position: number
+  /** The log's own clock at append, ms since the epoch, never decreasing within a partition: trusted time. */
+  readonly appendedAtMs: number
+  readonly payload: Buffer
+}
+
+export interface LogBatch {
+  readonly records: readonly LogRecord[]
+  /** Where to read on from: after the last record, or the position asked for when there was none. */
+  readonly nextPosition: number
+  /** True when nothing more was readable at the time of the read. */
+  readonly atEnd: boolean
+}
+
+/** The log cannot take more now: retry later. `full` when its size limit is reached because a group lags. */
+export class LogUnavailableError extends Error {
+  override readonly name = 'LogUnavailableError'
+  readonly full: boolean
+  constructor(message: string, options: { full?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.full = options.full ?? false
+  }
+}
+
+export interface SampleLog extends Service {
+  /** Where the samples of one metric of one server go. */
+  route(series: { tenantId: string; serverId: string; metricId: string }): LogPartition
+  /**
+   * Durable when it resolves, all or (on rejection) possibly some of them.
+   * @throws LogUnavailableError when the records may be sent again later.
+   */
+  append(records: readonly LogAppend[]): Promise<void>
+  /** Joins a named group. Every group sees every record. */
+  join(group: string, handler: PartitionHandler): Promise<LogConsumer>
+}
+
+/** Told which partitions this member owns. Called one at a time; a revoked partition must no longer be committed. */
+export interface PartitionHandler {
+  assigned(partition: LogPartition): void
+  revoked(partition: LogPartition): void
+}
+
+export interface LogConsumer {
+  /** The position the group committed, or the oldest one kept when it never did. */
+  committed(partition: LogPartition): Promise<number>
+  /** At most about bytesMax of payload (at least one record if there is one), waiting up to waitMs for the first. */
+  read(request: LogRead): Promise<LogBatch>
+  commit(partition: LogPartition, position: number): Promise<void>
+  /** Where log and store are one database: commits as part of the caller's transaction. */
+  readonly commitWithin?: (client: PoolClient, partition: LogPartition, position: number) => Promise<void>
+  leave(): Promise<void>
+}
+
+export interface LogRead {
+  readonly partition: LogPartition
+  readonly position: number
+  readonly bytesMax: number
+  readonly waitMs: number
+  /** Ends the wait early. */
+  readonly signal?: AbortSignal
+}

@@ -1,0 +1,97 @@
+/**
+ * What the query API answers: shapes of servers, metrics, series and live events. Names are fixed for clients
+ * (design.md section 7); answers may grow fields. Instants are ms since the epoch, intervals half-open.
+ */
+import { z } from 'zod'
+import { metricId, serverId } from './sample-wire.ts'
+
+const anyLabels = z.record(z.string(), z.string())
+const column = z.array(z.number().nullable())
+
+export const serverEntry = z
+  .object({
+    serverId,
+    firstSeenMs: z.int(),
+    lastSeenMs: z.int().describe('End of the newest stored minute that has a sample of this server'),
+    seriesCount: z.int(),
+  })
+  .meta({ id: 'Server' })
+
+export const serversAnswer = z
+  .object({ servers: z.array(serverEntry), nextCursor: z.string().nullable() })
+  .meta({ id: 'ServersAnswer' })
+
+export const metricEntry = z
+  .object({
+    metricId,
+    labels: anyLabels,
+    firstSeenMs: z.int(),
+    lastSeenMs: z.int().describe('End of the newest stored minute of this series'),
+  })
+  .meta({ id: 'MetricEntry' })
+
+export const metricsAnswer = z.object({ serverId, metrics: z.array(metricEntry) }).meta({ id: 'MetricsAnswer' })
+
+export const aggregations = ['min', 'max', 'avg', 'sum', 'count'] as const
+export type Aggregation = (typeof aggregations)[number]
+
+export const seriesColumns = z
+  .object({
+    serverId: serverId.optional().describe('Only in answers across servers'),
+    metricId,
+    labels: anyLabels,
+    min: column.optional(),
+    max: column.optional(),
+    avg: column.optional(),
+    sum: column.optional(),
+    count: column.optional(),
+  })
+  .meta({ id: 'SeriesColumns', description: 'One slot per step from startMs; null where no sample was seen' })
+
+export const seriesAnswer = z
+  .object({
+    startMs: z.int(),
+    endMs: z.int().describe('Half-open end of the last slot'),
+    stepMs: z.int(),
+    completeThroughMs: z.int().describe('Steps that end after this instant are provisional'),
+    provisionalFromMs: z
+      .int()
+      .nullable()
+      .describe('Start of the first provisional step of this answer, null when all of it is final'),
+    series: z.array(seriesColumns),
+  })
+  .meta({ id: 'SeriesAnswer' })
+
+/** One minute of many series of one server, as live events carry it. Columns run parallel to `series`. */
+export const liveMinute = z
+  .object({
+    serverId,
+    minuteMs: z.int(),
+    provisional: z.boolean(),
+    completeThroughMs: z.int(),
+    series: z.array(
+      z.object({
+        metricId,
+        labels: anyLabels,
+        min: z.number(),
+        max: z.number(),
+        avg: z.number(),
+        sum: z.number(),
+        count: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'LiveMinute' })
+
+export const liveStatus = z
+  .object({ nowMs: z.int(), completeThroughMs: z.int() })
+  .meta({ id: 'LiveStatus', description: 'Sent when a stream opens and every 15 s: the heartbeat' })
+
+export type ServerEntry = z.infer<typeof serverEntry>
+export type ServersAnswer = z.infer<typeof serversAnswer>
+export type MetricEntry = z.infer<typeof metricEntry>
+export type MetricsAnswer = z.infer<typeof metricsAnswer>
+export type SeriesColumns = z.infer<typeof seriesColumns>
+export type SeriesAnswer = z.infer<typeof seriesAnswer>
+export type LiveMinute = z.infer<typeof liveMinute>
+export type LiveStatus = z.infer<typeof liveStatus>

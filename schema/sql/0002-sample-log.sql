@@ -2,9 +2,9 @@
 
 -- Its row lock orders appends: whoever holds it assigns the next positions, so positions become visible in order.
 create table log_partition (
-  partition      integer primary key,
-  next_position  bigint not null default 0,
-  last_appended_at_ms bigint not null default 0
+  partition            integer primary key,
+  next_position        bigint not null default 0,
+  last_appended_at_ms  bigint not null default 0
 );
 
 -- Records, in segments by append time so that retention drops tables and never deletes rows.
@@ -13,16 +13,17 @@ create table log_record (
   partition       integer not null,
   position        bigint not null,
   appended_at_ms  bigint not null,
+  payload_bytes   integer not null,      -- before compression: what a reader will hold
   payload         bytea not null,
-  primary key (segment, partition, position)
+  primary key (partition, position, segment)
 ) partition by range (segment);
 alter table log_record alter column payload set storage external;
 
 -- How far each named consumer group has read: the next position it needs.
 create table log_group (
-  group_name  text not null,
-  partition   integer not null,
-  position    bigint not null,
-  committed_at timestamptz not null default now(),
+  group_name    text not null,
+  partition     integer not null,
+  position      bigint not null,
+  committed_at  timestamptz not null default now(),
   primary key (group_name, partition)
 );

@@ -62,6 +62,19 @@ export const seriesAnswer = z
   })
   .meta({ id: 'SeriesAnswer' })
 
+/** `GET /v1/metrics/{metricId}/series`: the same, across servers. */
+export const metricSeriesAnswer = seriesAnswer
+  .extend({
+    matchedSeriesCount: z
+      .int()
+      .describe('Series that match; `series` holds the first `limit` of them in the asked order'),
+    quantiles: z
+      .array(z.object({ quantile: z.number().min(0).max(1), avg: column }))
+      .optional()
+      .describe('Of avg across all matching series, per step'),
+  })
+  .meta({ id: 'MetricSeriesAnswer' })
+
 /** One minute of many series of one server, as live events carry it. Columns run parallel to `series`. */
 export const liveMinute = z
   .object({
@@ -87,11 +100,20 @@ export const liveStatus = z
   .object({ nowMs: z.int(), completeThroughMs: z.int() })
   .meta({ id: 'LiveStatus', description: 'Sent when a stream opens and every 15 s: the heartbeat' })
 
+export const liveProgress = z
+  .object({ completeThroughMs: z.int() })
+  .meta({ id: 'LiveProgress', description: 'Sent on /v1/live when it opens and whenever more minutes are closed' })
+
+export const liveReset = z
+  .object({ reason: z.string() })
+  .meta({ id: 'LiveReset', description: 'More was missed than is replayed: read the range again' })
+
 export type ServerEntry = z.infer<typeof serverEntry>
 export type ServersAnswer = z.infer<typeof serversAnswer>
 export type MetricEntry = z.infer<typeof metricEntry>
 export type MetricsAnswer = z.infer<typeof metricsAnswer>
 export type SeriesColumns = z.infer<typeof seriesColumns>
 export type SeriesAnswer = z.infer<typeof seriesAnswer>
+export type MetricSeriesAnswer = z.infer<typeof metricSeriesAnswer>
 export type LiveMinute = z.infer<typeof liveMinute>
 export type LiveStatus = z.infer<typeof liveStatus>

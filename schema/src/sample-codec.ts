@@ -13,6 +13,7 @@
  */
 import { readFileSync } from 'node:fs'
 import avro from 'avsc'
+import { type AvroWalk, compileAvroWalk } from './avro-bounds.ts'
 import { schemaFingerprint } from './schema-fingerprint.ts'
 import { type SeriesRef, sortedLabels } from './series-identity.ts'
 
@@ -57,9 +58,21 @@ function loadSchema(name: string): avro.Schema {
 }
 
 const batchSchema = loadSchema('sample-batch')
+const listSchema = loadSchema('series-list')
+const recordSchema = loadSchema('sample-record')
 const batchType = avro.Type.forSchema(batchSchema)
-const listType = avro.Type.forSchema(loadSchema('series-list'))
-const recordType = avro.Type.forSchema(loadSchema('sample-record'))
+const listType = avro.Type.forSchema(listSchema)
+const recordType = avro.Type.forSchema(recordSchema)
+
+/** What a decoder may be made to build by bytes of a stranger, about 100 B to 400 B an item. */
+const boundsOf = new Map<avro.Type, { readonly walk: AvroWalk; readonly itemsMax: number }>([
+  // Blocks. An agent sends one; a backlog of a day in 15 s blocks is 5,760.
+  [batchType, { walk: compileAvroWalk(batchSchema), itemsMax: 10_000 }],
+  // Series and labels: 7,000 series x (1 + 20 labels) fit.
+  [listType, { walk: compileAvroWalk(listSchema), itemsMax: 150_000 }],
+  // Sections: 1 MiB of the smallest ones (about 40 B) is 26,000.
+  [recordType, { walk: compileAvroWalk(recordSchema), itemsMax: 200_000 }],
+])
 
 const batchMagic = Buffer.concat([Buffer.from([0xc3, 0x01]), schemaFingerprint(batchSchema)])
 /** The framing of a record: version 1, then Avro binary. */
@@ -118,6 +131,8 @@ export function decodeSampleRecord(bytes: Buffer): SampleRecord {
 
 function decode(type: avro.Type, bytes: Buffer, what: string): unknown {
   try {
+    const bounds = boundsOf.get(type)
+    bounds?.walk(bytes, bounds.itemsMax)
     return type.fromBuffer(bytes)
   } catch (error) {
     throw new CodecError(`not a ${what}: ${(error as Error).message}`, { cause: error })

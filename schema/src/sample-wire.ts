@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import {
+  controlCharacterPattern,
   labelNameLengthMax,
   labelNamePattern,
   labelsPerSeriesMax,
@@ -24,8 +25,17 @@ export const metricId = z
   .max(metricIdLengthMax)
   .regex(metricIdPattern)
   .describe('OpenTelemetry name, e.g. system.cpu.utilization')
+const labelValue = z
+  .string()
+  .min(1)
+  .max(labelValueBytesMax)
+  .refine(
+    (value) => new TextEncoder().encode(value).length <= labelValueBytesMax && value.isWellFormed(),
+    `at most ${labelValueBytesMax} bytes of UTF-8`,
+  )
+  .refine((value) => !controlCharacterPattern.test(value), 'no control characters')
 export const labels = z
-  .record(z.string().max(labelNameLengthMax).regex(labelNamePattern), z.string().min(1).max(labelValueBytesMax))
+  .record(z.string().max(labelNameLengthMax).regex(labelNamePattern), labelValue)
   .refine((map) => Object.keys(map).length <= labelsPerSeriesMax, `at most ${labelsPerSeriesMax} labels`)
   .describe('Part of the identity of a series, e.g. {"cpu.mode":"user"}')
 const value = z.number().min(-valueMax).max(valueMax)

@@ -32,14 +32,20 @@ export async function createTestDatabase(): Promise<{ connection: PostgresConnec
 }
 
 const openPools = new Set<Pool>()
+let stopServer: (() => Promise<void>) | undefined
 
 async function startServer(): Promise<PostgresConnection> {
   const folder = await mkdtemp(join(tmpdir(), 'minutely-test-'))
   const server = await startEmbeddedServer({ dataDir: join(folder, 'postgres'), onProgress: () => {} })
-  after(async () => {
-    for (const pool of openPools) await pool.end()
+  stopServer = async () => {
     await server.stop()
     await rm(folder, { recursive: true, force: true })
-  })
+  }
   return server.connection
 }
+
+// Registered when the test file loads: inside a test it would run when that test ends.
+after(async () => {
+  for (const pool of openPools) await pool.end()
+  await stopServer?.()
+})

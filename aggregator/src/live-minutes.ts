@@ -1,0 +1,63 @@
+/** Minutes of one server as live events carry them: open ones (provisional) and those just stored. */
+import type { LiveChannel, ServerKey } from '@minutely/lib/live-channel'
+import { secondsPerMinute } from '@minutely/schema/limits'
+import type { LiveMinute } from '@minutely/schema/query-wire'
+import type { PartitionConsumer } from './consume.ts'
+import { bitCount, type OpenMinute, rollUp } from './minute-window.ts'
+import type { SeriesSlots, ServerSlots } from './series-slots.ts'
+
+/** The open, not yet closed minutes of a server as they are now, oldest first. */
+export function openMinutesOf(consumer: PartitionConsumer, key: ServerKey): LiveMinute[] {
+  const server = consumer.slots.server(key.tenantId, key.serverId)
+  if (server === undefined) return []
+  return consumer.windows.open
+    .filter(({ late }) => !late)
+    .map((minute) => liveMinute(consumer, server, minute, true))
+    .filter(({ series }) => series.length > 0)
+}
+
+/** Tells viewers of minutes that have just been stored. Late ones are not told: a viewer reads the range again. */
+export function publishMinutes(consumer: PartitionConsumer, closed: readonly OpenMinute[], live: LiveChannel): void {
+  if (live.watchedCount === 0) return
+  for (const minute of closed) {
+    if (minute.late) continue
+    for (const server of serversIn(minute, consumer.slots)) {
+      if (live.isWatched(server)) live.publish(server, liveMinute(consumer, server, minute, false))
+    }
+  }
+}
+
+function serversIn(minute: OpenMinute, slots: SeriesSlots): Set<ServerSlots> {
+  const servers = new Set<ServerSlots>()
+  for (let row = 0; row < minute.rowCount; row++) servers.add(slots.entry(minute.slots[row] as number).server)
+  return servers
+}
+
+function liveMinute(
+  consumer: PartitionConsumer,
+  server: ServerSlots,
+  minute: OpenMinute,
+  provisional: boolean,
+): LiveMinute {
+  const series: LiveMinute['series'] = []
+  for (const slot of server.slotByKey.values()) {
+    const row = minute.rowOf(slot)
+    if (row < 0) continue
+    const values = minute.values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute)
+    const rolled = rollUp({ rowCount: 1, values })
+    const sum = rolled.sum[0] as number
+    const count = bitCount(rolled.seenLow[0] as number) + bitCount(rolled.seenHigh[0] as number)
+    const { metricId, labels } = consumer.slots.entry(slot).series
+    series.push({
+      metricId,
+      labels: { ...labels },
+      min: rolled.min[0] as number,
+      max: rolled.max[0] as number,
+      avg: sum / count,
+      sum,
+      count,
+    })
+  }
+  const { serverId } = server
+  return { serverId, minuteMs: minute.minuteMs, provisional, completeThroughMs: consumer.completeThroughMs, series }
+}

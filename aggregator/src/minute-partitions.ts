@@ -1,0 +1,60 @@
+/**
+ * The hourly partitions of the table `minute`: made before an hour's first minute is stored, dropped whole when all of it is older
+ * than the retention. Names say the hour in UTC: minute_2026112109.
+ */
+import type { Pool } from '@minutely/lib/postgres/pool'
+
+const hourMs = 3_600_000
+/** Postgres: a relation of that name exists. Two processes may make the same one. */
+const duplicateTableCode = '42P07'
+
+export class MinutePartitions {
+  readonly #pool: Pool
+  readonly #known = new Set<number>()
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  /** Makes the partition of this minute if it is missing; free when it is known. */
+  async ensure(minuteMs: number): Promise<void> {
+    const hourStartMs = Math.floor(minuteMs / hourMs) * hourMs
+    if (this.#known.has(hourStartMs)) return
+    const from = new Date(hourStartMs).toISOString()
+    const to = new Date(hourStartMs + hourMs).toISOString()
+    try {
+      await this.#pool.query(
+        `create table if not exists ${nameOf(hourStartMs)} partition of minute for values from ('${from}') to ('${to}')`,
+      )
+    } catch (error) {
+      if ((error as { code?: string }).code !== duplicateTableCode) throw error
+    }
+    this.#known.add(hourStartMs)
+  }
+
+  /** @returns names of the partitions that were dropped because all of them is before this instant. */
+  async dropBefore(instantMs: number): Promise<string[]> {
+    const { rows } = await this.#pool.query<{ name: string }>(
+      `select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+       where inhparent = 'minute'::regclass order by relname`,
+    )
+    const dropped: string[] = []
+    for (const { name } of rows) {
+      const hourStartMs = hourOf(name)
+      if (hourStartMs === undefined || hourStartMs + hourMs > instantMs) continue
+      await this.#pool.query(`drop table ${name}`)
+      this.#known.delete(hourStartMs)
+      dropped.push(name)
+    }
+    return dropped
+  }
+}
+
+function nameOf(hourStartMs: number): string {
+  return `minute_${new Date(hourStartMs).toISOString().slice(0, 13).replace(/\D/g, '')}`
+}
+
+function hourOf(name: string): number | undefined {
+  const [, year, month, day, hour] = /^minute_(\d{4})(\d\d)(\d\d)(\d\d)$/.exec(name) ?? []
+  return year === undefined ? undefined : Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour))
+}

@@ -1,0 +1,87 @@
+/**
+ * Series and tenants <-> their small integers in Postgres. Rows are made when a series is first stored and never
+ * change; the slot keeps its id, so a stored series costs no look-up.
+ */
+import assert from 'node:assert/strict'
+import type { Pool } from '@minutely/lib/postgres/pool'
+import { seriesIdentity } from '@minutely/schema/series-identity'
+import type { SlotEntry } from './series-slots.ts'
+
+/** Series named in one statement. */
+const seriesPerStatementMax = 5_000
+/** Rounds until rows that another process inserts at the same time have become visible. */
+const roundsMax = 10
+
+export class SeriesDictionary {
+  readonly #pool: Pool
+  readonly #tenantIds = new Map<string, number>()
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  /** @returns the tenant's id; known tenants cost nothing. */
+  async tenantId(name: string): Promise<number> {
+    const known = this.#tenantIds.get(name)
+    if (known !== undefined) return known
+    await this.#pool.query('insert into tenant (name) values ($1) on conflict do nothing', [name])
+    const { rows } = await this.#pool.query<{ tenant_id: number }>('select tenant_id from tenant where name = $1', [
+      name,
+    ])
+    const id = rows[0]?.tenant_id
+    assert(id !== undefined, `BUG: tenant ${name} vanished`)
+    this.#tenantIds.set(name, id)
+    return id
+  }
+
+  /** Gives every entry its seriesId. `firstSeenMs`: the minute in which new ones were first seen. */
+  async resolve(entries: readonly SlotEntry[], firstSeenMs: number): Promise<void> {
+    const missing = entries.filter(({ seriesId }) => seriesId === undefined)
+    for (let start = 0; start < missing.length; start += seriesPerStatementMax) {
+      await this.#resolvePart(missing.slice(start, start + seriesPerStatementMax), firstSeenMs)
+    }
+  }
+
+  async #resolvePart(part: readonly SlotEntry[], firstSeenMs: number): Promise<void> {
+    let pending = new Map(part.map((entry) => [seriesIdentity(entry.server, entry.series), entry]))
+    for (let round = 0; pending.size > 0; round++) {
+      assert(round < roundsMax, `BUG: ${pending.size} series could neither be inserted nor found`)
+      const ids = await this.#insertOrFind([...pending], firstSeenMs)
+      for (const [identity, seriesId] of ids) {
+        const entry = pending.get(identity)
+        if (entry !== undefined) entry.seriesId = seriesId
+      }
+      pending = new Map([...pending].filter(([identity]) => !ids.has(identity)))
+    }
+  }
+
+  async #insertOrFind(wanted: readonly [string, SlotEntry][], firstSeenMs: number): Promise<Map<string, number>> {
+    const tenantIds: number[] = []
+    for (const [, { server }] of wanted) tenantIds.push(await this.tenantId(server.tenantId))
+    const { rows } = await this.#pool.query<{ identity: string; series_id: number }>(
+      `with wanted as materialized (
+         select * from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::jsonb[])
+           as wanted (identity, tenant_id, server_id, metric_id, labels)
+       ), found as materialized (
+         select series_id, identity from series join wanted using (identity)
+       ), added as (
+         insert into series (identity, tenant_id, server_id, metric_id, labels, first_seen_at)
+         select identity, tenant_id, server_id, metric_id, labels, to_timestamp($6 / 1000.0) from wanted
+         where not exists (select from found where found.identity = wanted.identity)
+         order by identity
+         on conflict do nothing
+         returning series_id, identity
+       )
+       select * from found union all select * from added`,
+      [
+        wanted.map(([identity]) => identity),
+        tenantIds,
+        wanted.map(([, { server }]) => server.serverId),
+        wanted.map(([, { series }]) => series.metricId),
+        wanted.map(([, { series }]) => JSON.stringify(series.labels)),
+        firstSeenMs,
+      ],
+    )
+    return new Map(rows.map(({ identity, series_id }) => [identity, series_id]))
+  }
+}

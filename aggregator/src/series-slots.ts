@@ -1,0 +1,107 @@
+/**
+ * Slots: small integers for the series of one partition, so that the matrix needs no strings. Pure.
+ *
+ * An agent sends the same series list every 15 s, byte for byte, so a list is recognised by one memcmp and its slots
+ * are reused; strings are decoded only when a list is new. Per server the last listsPerServerMax lists are kept.
+ * A slot that no minute has used for idleMs is freed and its number used again.
+ */
+import { minuteMs } from '@minutely/schema/limits'
+import { decodeSeriesList } from '@minutely/schema/sample-codec'
+import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
+
+export interface ServerSlots {
+  readonly tenantId: string
+  readonly serverId: string
+  /** Series key -> slot. */
+  readonly slotByKey: Map<string, number>
+  /** Newest first. */
+  lists: KnownList[]
+}
+
+interface KnownList {
+  readonly bytes: Buffer
+  readonly slots: Int32Array
+}
+
+export interface SlotEntry {
+  readonly server: ServerSlots
+  readonly series: SeriesRef
+  /** Row of the dictionary in Postgres; set when it is first stored. */
+  seriesId: number | undefined
+  /** Newest minute that had a sample, ms since the epoch. */
+  lastMinuteMs: number
+}
+
+const listsPerServerMax = 4
+const idleMs = 2 * 60 * minuteMs
+
+export class SeriesSlots {
+  readonly #servers = new Map<string, ServerSlots>()
+  readonly #entries: (SlotEntry | undefined)[] = []
+  readonly #free: number[] = []
+
+  /** One more than the largest slot there is. */
+  get capacity(): number {
+    return this.#entries.length
+  }
+
+  get activeCount(): number {
+    return this.#entries.length - this.#free.length
+  }
+
+  entry(slot: number): SlotEntry {
+    const entry = this.#entries[slot]
+    if (entry === undefined) throw new Error(`BUG: slot ${slot} is free`)
+    return entry
+  }
+
+  server(tenantId: string, serverId: string): ServerSlots | undefined {
+    return this.#servers.get(serverKey(tenantId, serverId))
+  }
+
+  /**
+   * The slots of a section's series, in the order of its rows.
+   * @throws CodecError when the list is unreadable.
+   */
+  slotsOf(section: { tenantId: string; serverId: string; series: Uint8Array }, nowMinuteMs: number): Int32Array {
+    const key = serverKey(section.tenantId, section.serverId)
+    let server = this.#servers.get(key)
+    if (server !== undefined) {
+      for (const list of server.lists) if (list.bytes.equals(section.series)) return list.slots
+    }
+    const series = decodeSeriesList(section.series)
+    if (server === undefined) {
+      server = { tenantId: section.tenantId, serverId: section.serverId, slotByKey: new Map(), lists: [] }
+      this.#servers.set(key, server)
+    }
+    const slots = new Int32Array(series.length)
+    for (const [row, ref] of series.entries()) slots[row] = this.#slot(server, ref, nowMinuteMs)
+    server.lists = [{ bytes: Buffer.from(section.series), slots }, ...server.lists.slice(0, listsPerServerMax - 1)]
+    return slots
+  }
+
+  /** Frees what has been idle; `inUse` says whether an open minute has a row for the slot. */
+  sweep(nowMs: number, inUse: (slot: number) => boolean): void {
+    for (const [slot, entry] of this.#entries.entries()) {
+      if (entry === undefined || entry.lastMinuteMs > nowMs - idleMs || inUse(slot)) continue
+      const { server } = entry
+      server.slotByKey.delete(seriesKey(entry.series))
+      server.lists = []
+      if (server.slotByKey.size === 0) this.#servers.delete(serverKey(server.tenantId, server.serverId))
+      this.#entries[slot] = undefined
+      this.#free.push(slot)
+    }
+  }
+
+  #slot(server: ServerSlots, series: SeriesRef, nowMinuteMs: number): number {
+    const key = seriesKey(series)
+    const known = server.slotByKey.get(key)
+    if (known !== undefined) return known
+    const slot = this.#free.pop() ?? this.#entries.length
+    this.#entries[slot] = { server, series, seriesId: undefined, lastMinuteMs: nowMinuteMs }
+    server.slotByKey.set(key, slot)
+    return slot
+  }
+}
+
+const serverKey = (tenantId: string, serverId: string): string => `${tenantId}\u0001${serverId}`

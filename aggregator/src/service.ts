@@ -1,0 +1,118 @@
+/**
+ * The aggregator: joins the group `aggregators` of the sample log, runs a loop for each partition it owns (consume.ts),
+ * offers the open minutes to viewers, and drops minutes past the retention.
+ */
+import type { Clock } from '@minutely/lib/clock'
+import type { ReadinessCheck } from '@minutely/lib/http-server'
+import type { Service } from '@minutely/lib/lifecycle'
+import type { LiveChannel, LiveSource } from '@minutely/lib/live-channel'
+import type { Logger } from '@minutely/lib/logging'
+import type { Pool } from '@minutely/lib/postgres/pool'
+import type { LogConsumer, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import type { Registry } from 'prom-client'
+import type { AggregatorConfig } from './config.ts'
+import { PartitionConsumer } from './consume.ts'
+import { openMinutesOf } from './live-minutes.ts'
+import { createAggregatorMetrics } from './metrics.ts'
+import { MinutePartitions } from './minute-partitions.ts'
+import { SeriesDictionary } from './series-dictionary.ts'
+
+const groupName = 'aggregators'
+const retentionEveryMs = 10 * 60_000
+const provisionalEveryMs = 2_000
+
+export interface AggregatorDeps {
+  readonly sampleLog: SampleLog
+  readonly pool: Pool
+  readonly live: LiveChannel
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+}
+
+export interface Aggregator extends Service {
+  readonly readiness: ReadinessCheck
+}
+
+interface RunningConsumer {
+  readonly consumer: PartitionConsumer
+  readonly abort: AbortController
+  readonly done: Promise<void>
+}
+
+export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps): Aggregator {
+  const { sampleLog, pool, live, clock, log } = deps
+  const metrics = createAggregatorMetrics(deps.registry)
+  const partitions = new MinutePartitions(pool)
+  const dictionary = new SeriesDictionary(pool)
+  const running = new Map<string, RunningConsumer>()
+  const stopping = new AbortController()
+  let membership: LogConsumer | undefined
+  let background: Promise<unknown> = Promise.resolve()
+
+  const begin = (partition: LogPartition, member: LogConsumer): void => {
+    const abort = new AbortController()
+    const consumer = new PartitionConsumer(partition, config, {
+      ...deps,
+      consumer: member,
+      dictionary,
+      partitions,
+      metrics,
+    })
+    running.set(keyOf(partition), { consumer, abort, done: consumer.run(abort.signal) })
+  }
+
+  const source: LiveSource = {
+    openMinutes: (server) => [...running.values()].flatMap(({ consumer }) => openMinutesOf(consumer, server)),
+    completeThroughMs: () => {
+      const instants = [...running.values()].map(({ consumer }) => consumer.completeThroughMs)
+      return instants.length === 0 ? 0 : Math.min(...instants)
+    },
+  }
+
+  const every = async (periodMs: number, work: () => Promise<void> | void): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await work()
+      await clock.sleep(periodMs, stopping.signal)
+    }
+  }
+  const applyRetention = async (): Promise<void> => {
+    try {
+      const dropped = await partitions.dropBefore(clock.nowMs() - config.retentionHours * 3_600_000)
+      if (dropped.length > 0) log.info({ dropped }, 'dropped hours past the retention')
+    } catch (error) {
+      log.warn({ err: error }, 'retention failed; it is tried again')
+    }
+  }
+
+  return {
+    name: 'aggregator',
+    async start() {
+      const assigned: LogPartition[] = []
+      membership = await sampleLog.join(groupName, {
+        assigned: (partition) => {
+          if (membership === undefined) assigned.push(partition)
+          else begin(partition, membership)
+        },
+        revoked: (partition) => running.get(keyOf(partition))?.abort.abort(),
+      })
+      for (const partition of assigned) begin(partition, membership)
+      live.connect(source)
+      background = Promise.all([
+        every(retentionEveryMs, applyRetention),
+        every(provisionalEveryMs, () => live.publishProvisional()),
+      ])
+    },
+    async stop() {
+      stopping.abort()
+      live.connect(undefined)
+      for (const { abort } of running.values()) abort.abort()
+      await Promise.all([...running.values()].map(({ done }) => done))
+      await membership?.leave()
+      await background
+    },
+    readiness: () => (running.size > 0 ? null : 'the aggregator has no partition yet'),
+  }
+}
+
+const keyOf = ({ topic, partition }: LogPartition): string => `${topic}/${partition}`

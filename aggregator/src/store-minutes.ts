@@ -1,0 +1,139 @@
+/**
+ * Stores closed minutes and how far the partition has come, in one transaction. Postgres is the truth: only after this
+ * may the ring learn of a minute or the log forget its records. Safe to repeat when the answer to COMMIT was lost.
+ *
+ * Fast path is a binary COPY. It fails when a row exists already (a replay, a late or early part of a minute): then,
+ * and for late minutes at once, the merge (merge-minute.ts) does it row by row.
+ */
+import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
+import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
+import { minuteMs } from '@minutely/schema/limits'
+import { mergeMinute } from './merge-minute.ts'
+import { copyMinute, type MinuteRows } from './minute-copy.ts'
+import type { MinutePartitions } from './minute-partitions.ts'
+import { type ClosedMinute, rollUp } from './minute-window.ts'
+import type { SeriesDictionary } from './series-dictionary.ts'
+import type { SeriesSlots, ServerSlots } from './series-slots.ts'
+
+/** Postgres: unique violation. */
+const clashCode = '23505'
+
+export interface Flush {
+  readonly partition: LogPartition
+  readonly minutes: readonly ClosedMinute[]
+  /** The first record a restart must read after this flush. */
+  readonly resumeAt: number
+  readonly closedThroughMs: number
+}
+
+export interface StoreDeps {
+  readonly pool: Pool
+  readonly dictionary: SeriesDictionary
+  readonly partitions: MinutePartitions
+  readonly slots: SeriesSlots
+  /** Commits the log's position in the same transaction, where log and store are one database. */
+  readonly commitWithin?: ((client: PoolClient, partition: LogPartition, position: number) => Promise<void>) | undefined
+}
+
+export interface StoreCounts {
+  readonly rows: number
+  /** Rows that went through the merge. */
+  mergedRows: number
+  /** Samples added to minutes that were closed before. */
+  lateSamples: number
+}
+
+export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<StoreCounts> {
+  const prepared: { minute: ClosedMinute; rows: MinuteRows }[] = []
+  for (const minute of flush.minutes) {
+    await deps.partitions.ensure(minute.minuteMs)
+    prepared.push({ minute, rows: await rowsOf(minute, deps) })
+  }
+  return inTransaction(deps.pool, async (client) => {
+    const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
+    for (const { minute, rows } of prepared) {
+      counts.rows += minute.rowCount
+      if (!minute.late && (await copied(client, rows))) continue
+      counts.mergedRows += minute.rowCount
+      const newSamples = await mergeMinute(client, rows, minute.values)
+      if (minute.late) counts.lateSamples += newSamples
+    }
+    await touchServers(client, flush.minutes, deps)
+    await saveProgress(client, flush)
+    await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
+    return counts
+  })
+}
+
+async function rowsOf(minute: ClosedMinute, { slots, dictionary }: StoreDeps): Promise<MinuteRows> {
+  const entries = Array.from({ length: minute.rowCount }, (_, row) => slots.entry(minute.slots[row] as number))
+  await dictionary.resolve(entries, minute.minuteMs)
+  const tenantIds = new Int32Array(minute.rowCount)
+  const seriesIds = new Int32Array(minute.rowCount)
+  for (const [row, entry] of entries.entries()) {
+    entry.lastMinuteMs = Math.max(entry.lastMinuteMs, minute.minuteMs)
+    seriesIds[row] = entry.seriesId ?? 0
+    tenantIds[row] = await dictionary.tenantId(entry.server.tenantId)
+  }
+  return { minuteMs: minute.minuteMs, rolled: rollUp(minute), seriesIds, tenantIds }
+}
+
+/** @returns false when a row existed already: then nothing was stored. */
+async function copied(client: PoolClient, rows: MinuteRows): Promise<boolean> {
+  await client.query('savepoint fast')
+  try {
+    await copyMinute(client, rows)
+    await client.query('release savepoint fast')
+    return true
+  } catch (error) {
+    if ((error as { code?: string }).code !== clashCode) throw error
+    await client.query('rollback to savepoint fast')
+    return false
+  }
+}
+
+/** Keeps each server's first and last seen instants. */
+async function touchServers(client: PoolClient, minutes: readonly ClosedMinute[], deps: StoreDeps): Promise<void> {
+  const seen = new Map<ServerSlots, { first: number; last: number }>()
+  for (const minute of minutes) {
+    for (let row = 0; row < minute.rowCount; row++) {
+      const { server } = deps.slots.entry(minute.slots[row] as number)
+      const span = seen.get(server)
+      if (span === undefined) seen.set(server, { first: minute.minuteMs, last: minute.minuteMs })
+      else {
+        span.first = Math.min(span.first, minute.minuteMs)
+        span.last = Math.max(span.last, minute.minuteMs)
+      }
+    }
+  }
+  if (seen.size === 0) return
+  const servers = [...seen].sort(([a], [b]) => (a.serverId < b.serverId ? -1 : 1))
+  const tenantIds: number[] = []
+  for (const [{ tenantId }] of servers) tenantIds.push(await deps.dictionary.tenantId(tenantId))
+  await client.query(
+    `insert into server (tenant_id, server_id, first_seen_at, last_seen_at)
+     select tenant_id, server_id, to_timestamp(first_ms / 1000.0), to_timestamp(last_ms / 1000.0)
+     from unnest($1::integer[], $2::text[], $3::float8[], $4::float8[]) as seen (tenant_id, server_id, first_ms, last_ms)
+     on conflict (tenant_id, server_id) do update set
+       first_seen_at = least(server.first_seen_at, excluded.first_seen_at),
+       last_seen_at = greatest(server.last_seen_at, excluded.last_seen_at)`,
+    [
+      tenantIds,
+      servers.map(([{ serverId }]) => serverId),
+      servers.map(([, { first }]) => first),
+      servers.map(([, { last }]) => last + minuteMs),
+    ],
+  )
+}
+
+async function saveProgress(client: PoolClient, flush: Flush): Promise<void> {
+  await client.query(
+    `insert into partition_progress as kept (topic, partition, position, complete_through_at)
+     values ($1, $2, $3, to_timestamp($4 / 1000.0))
+     on conflict (topic, partition) do update set
+       position = greatest(kept.position, excluded.position),
+       complete_through_at = greatest(kept.complete_through_at, excluded.complete_through_at),
+       updated_at = now()`,
+    [flush.partition.topic, flush.partition.partition, flush.resumeAt, flush.closedThroughMs],
+  )
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { SystemClock, VirtualClock } from '../clock.ts'
+import type { Pool, PostgresConnection } from '../postgres/pool.ts'
+import { createTestDatabase, silentLog } from '../postgres/test-database.ts'
+import { PostgresSampleLog } from './postgres-sample-log.ts'
+import type { SampleLog } from './sample-log.ts'
+import { sampleLogContract } from './sample-log-contract.ts'
+
+const config = { partitionCount: 2, keepMs: 600_000, sizeBytesMax: 1 << 30 }
+const storages = new WeakMap<SampleLog, { connection: PostgresConnection; pool: Pool }>()
+const opened: SampleLog[] = []
+after(async () => {
+  for (const log of opened) await log.stop()
+})
+
+async function open(storage: { connection: PostgresConnection; pool: Pool }): Promise<SampleLog> {
+  const log = new PostgresSampleLog(config, { ...storage, clock: new SystemClock(), log: silentLog })
+  storages.set(log, storage)
+  opened.push(log)
+  await log.start()
+  return log
+}
+
+sampleLogContract('postgres', {
+  create: async () => open(await createTestDatabase()),
+  reopen: async (log) => open(storages.get(log) ?? assert.fail('unknown log')),
+})
+
+test('segments are dropped when read by all and old enough, and never before', async () => {
+  const storage = await createTestDatabase()
+  const clock = new VirtualClock(1_800_000_000_000)
+  const log = new PostgresSampleLog(config, { ...storage, clock, log: silentLog })
+  opened.push(log)
+  await log.start()
+  const partition = log.route({ tenantId: 'default', serverId: 'a' })
+  const consumer = await log.join('aggregators', { assigned: () => {}, revoked: () => {} })
+  await log.append([{ ...partition, payload: Buffer.from('old') }])
+  const segments = async (): Promise<number> => {
+    const { rows } = await storage.pool.query(`select count(*)::int as n from log_record where partition = $1`, [
+      partition.partition,
+    ])
+    return rows[0].n
+  }
+  const maintained = async (): Promise<void> => {
+    // A fresh instance maintains once when it starts.
+    const other = new PostgresSampleLog(config, { ...storage, clock, log: silentLog })
+    await other.start()
+    await other.stop()
+  }
+  await clock.advance(3_600_000)
+  await maintained()
+  assert.equal(await segments(), 1, 'unread: kept, however old')
+  await consumer.commit(partition, 1)
+  await maintained()
+  assert.equal(await segments(), 0, 'read and old: gone')
+  await log.append([{ ...partition, payload: Buffer.from('new') }])
+  await consumer.commit(partition, 2)
+  await maintained()
+  assert.equal(await segments(), 1, 'read but young: kept')
+  await consumer.commit(partition, 0)
+  assert.equal(await consumer.committed(partition), 2, 'a commit never goes back')
+})
+
+test('an append past the size limit is refused as full', async () => {
+  const storage = await createTestDatabase()
+  const log = new PostgresSampleLog(
+    { ...config, sizeBytesMax: 0 },
+    { ...storage, clock: new SystemClock(), log: silentLog },
+  )
+  opened.push(log)
+  await log.start()
+  const partition = log.route({ tenantId: 'default', serverId: 'a' })
+  await assert.rejects(log.append([{ ...partition, payload: Buffer.alloc(10) }]), {
+    name: 'LogUnavailableError',
+    full: true,
+  })
+})

@@ -21,8 +21,8 @@ import type { AggregatorMetrics } from './metrics.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
 import { MinuteWindows, type OpenMinute } from './minute-window.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
-import { SeriesSlots } from './series-slots.ts'
-import { storeMinutes } from './store-minutes.ts'
+import { SeriesSlots, type SlotEntry } from './series-slots.ts'
+import { announceSeries, storeMinutes } from './store-minutes.ts'
 import { Watermark } from './watermark.ts'
 
 /** Longest wait for a record: how closely an idle partition follows the wall clock. */
@@ -68,6 +68,8 @@ export class PartitionConsumer {
       if (batch === undefined || signal.aborted) return
       this.#fold(batch)
       this.#position = batch.nextPosition
+      const added = this.slots.takeAdded()
+      if (added.length > 0) await this.#stubbornly('announcing series', signal, () => this.#announce(added))
       const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
       if (closed.length > 0 || this.windows.closedThroughMs > this.completeThroughMs) {
         const stored = await this.#stubbornly('storing minutes', signal, () => this.#store(closed))
@@ -118,7 +120,7 @@ export class PartitionConsumer {
       try {
         const record = decodeSampleRecord(payload)
         for (const section of record.sections) {
-          const slots = this.slots.slotsOf(section, section.startMs)
+          const slots = this.slots.slotsOf(section)
           const counts = this.windows.fold(section, slots, { position, trustedMs: this.#watermark.trustedMs })
           totals.folded += counts.folded
           totals.duplicate += counts.duplicate
@@ -154,6 +156,11 @@ export class PartitionConsumer {
     metrics.rows.inc({ path: 'copy' }, counts.rows - counts.mergedRows)
     metrics.rows.inc({ path: 'merge' }, counts.mergedRows)
     metrics.lateSamples.inc(counts.lateSamples)
+    return true
+  }
+
+  async #announce(added: readonly SlotEntry[]): Promise<true> {
+    await announceSeries(added, { ...this.#deps, slots: this.slots })
     return true
   }
 

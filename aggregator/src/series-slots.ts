@@ -39,6 +39,7 @@ export class SeriesSlots {
   readonly #servers = new Map<string, ServerSlots>()
   readonly #entries: (SlotEntry | undefined)[] = []
   readonly #free: number[] = []
+  #added: SlotEntry[] = []
 
   /** One more than the largest slot there is. */
   get capacity(): number {
@@ -47,6 +48,13 @@ export class SeriesSlots {
 
   get activeCount(): number {
     return this.#entries.length - this.#free.length
+  }
+
+  /** Entries made since the last call: their series may be new to the store. */
+  takeAdded(): SlotEntry[] {
+    const added = this.#added
+    this.#added = []
+    return added
   }
 
   entry(slot: number): SlotEntry {
@@ -63,7 +71,7 @@ export class SeriesSlots {
    * The slots of a section's series, in the order of its rows.
    * @throws CodecError when the list is unreadable.
    */
-  slotsOf(section: { tenantId: string; serverId: string; series: Uint8Array }, nowMinuteMs: number): Int32Array {
+  slotsOf(section: { tenantId: string; serverId: string; series: Uint8Array; startMs: number }): Int32Array {
     const key = serverKey(section.tenantId, section.serverId)
     let server = this.#servers.get(key)
     if (server !== undefined) {
@@ -75,7 +83,8 @@ export class SeriesSlots {
       this.#servers.set(key, server)
     }
     const slots = new Int32Array(series.length)
-    for (const [row, ref] of series.entries()) slots[row] = this.#slot(server, ref, nowMinuteMs)
+    const startMs = Math.floor(section.startMs / minuteMs) * minuteMs
+    for (const [row, ref] of series.entries()) slots[row] = this.#slot(server, ref, startMs)
     server.lists = [{ bytes: Buffer.from(section.series), slots }, ...server.lists.slice(0, listsPerServerMax - 1)]
     return slots
   }
@@ -93,12 +102,14 @@ export class SeriesSlots {
     }
   }
 
-  #slot(server: ServerSlots, series: SeriesRef, nowMinuteMs: number): number {
+  #slot(server: ServerSlots, series: SeriesRef, startMs: number): number {
     const key = seriesKey(series)
     const known = server.slotByKey.get(key)
     if (known !== undefined) return known
     const slot = this.#free.pop() ?? this.#entries.length
-    this.#entries[slot] = { server, series, seriesId: undefined, lastMinuteMs: nowMinuteMs }
+    const entry = { server, series, seriesId: undefined, lastMinuteMs: startMs }
+    this.#entries[slot] = entry
+    this.#added.push(entry)
     server.slotByKey.set(key, slot)
     return slot
   }

@@ -13,7 +13,7 @@ import { copyMinute, type MinuteRows } from './minute-copy.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
 import { type ClosedMinute, rollUp } from './minute-window.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
-import type { SeriesSlots, ServerSlots } from './series-slots.ts'
+import type { SeriesSlots, ServerSlots, SlotEntry } from './series-slots.ts'
 
 /** Postgres: unique violation. */
 const clashCode = '23505'
@@ -58,7 +58,7 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
       const newSamples = await mergeMinute(client, rows, minute.values)
       if (minute.late) counts.lateSamples += newSamples
     }
-    await touchServers(client, flush.minutes, deps)
+    await touchServers(client, spansOf(flush.minutes, deps.slots), deps)
     await saveProgress(client, flush)
     await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
     return counts
@@ -78,6 +78,14 @@ async function rowsOf(minute: ClosedMinute, { slots, dictionary }: StoreDeps): P
   return { minuteMs: minute.minuteMs, rolled: rollUp(minute), seriesIds, tenantIds }
 }
 
+/** Makes new series and their servers known to readers before their first minute closes. Safe to repeat. */
+export async function announceSeries(added: readonly SlotEntry[], deps: StoreDeps): Promise<void> {
+  const spans = new Map<ServerSlots, Span>()
+  for (const { server, lastMinuteMs } of added) widen(spans, server, lastMinuteMs)
+  await deps.dictionary.resolve(added, Math.min(...added.map(({ lastMinuteMs }) => lastMinuteMs)))
+  await inTransaction(deps.pool, (client) => touchServers(client, spans, deps))
+}
+
 /** @returns false when a row existed already: then nothing was stored. */
 async function copied(client: PoolClient, rows: MinuteRows): Promise<boolean> {
   await client.query('savepoint fast')
@@ -92,22 +100,36 @@ async function copied(client: PoolClient, rows: MinuteRows): Promise<boolean> {
   }
 }
 
-/** Keeps each server's first and last seen instants. */
-async function touchServers(client: PoolClient, minutes: readonly ClosedMinute[], deps: StoreDeps): Promise<void> {
-  const seen = new Map<ServerSlots, { first: number; last: number }>()
+/** First and last instant with a sample, ms since the epoch. */
+interface Span {
+  first: number
+  last: number
+}
+
+function widen(spans: Map<ServerSlots, Span>, server: ServerSlots, firstMs: number, lastMs = firstMs): void {
+  const span = spans.get(server)
+  if (span === undefined) spans.set(server, { first: firstMs, last: lastMs })
+  else {
+    span.first = Math.min(span.first, firstMs)
+    span.last = Math.max(span.last, lastMs)
+  }
+}
+
+function spansOf(minutes: readonly ClosedMinute[], slots: SeriesSlots): Map<ServerSlots, Span> {
+  const spans = new Map<ServerSlots, Span>()
   for (const minute of minutes) {
     for (let row = 0; row < minute.rowCount; row++) {
-      const { server } = deps.slots.entry(minute.slots[row] as number)
-      const span = seen.get(server)
-      if (span === undefined) seen.set(server, { first: minute.minuteMs, last: minute.minuteMs })
-      else {
-        span.first = Math.min(span.first, minute.minuteMs)
-        span.last = Math.max(span.last, minute.minuteMs)
-      }
+      widen(spans, slots.entry(minute.slots[row] as number).server, minute.minuteMs, minute.minuteMs + minuteMs)
     }
   }
-  if (seen.size === 0) return
-  const servers = [...seen].sort(([a], [b]) => (a.serverId < b.serverId ? -1 : 1))
+  return spans
+}
+
+/** Keeps each server's first and last seen instants. */
+async function touchServers(client: PoolClient, spans: Map<ServerSlots, Span>, deps: StoreDeps): Promise<void> {
+  if (spans.size === 0) return
+  // Everybody locks in the same order.
+  const servers = [...spans].sort(([a], [b]) => (a.serverId < b.serverId ? -1 : 1))
   const tenantIds: number[] = []
   for (const [{ tenantId }] of servers) tenantIds.push(await deps.dictionary.tenantId(tenantId))
   await client.query(
@@ -121,7 +143,7 @@ async function touchServers(client: PoolClient, minutes: readonly ClosedMinute[]
       tenantIds,
       servers.map(([{ serverId }]) => serverId),
       servers.map(([, { first }]) => first),
-      servers.map(([, { last }]) => last + minuteMs),
+      servers.map(([, { last }]) => last),
     ],
   )
 }

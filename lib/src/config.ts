@@ -74,6 +74,19 @@ export function loadConfig<M extends Readonly<Record<string, Settings>>>(
   return config as { readonly [K in keyof M]: ConfigOf<M[K]> }
 }
 
+/** loadConfig for a main.ts: what is wrong goes to standard error, without a stack, and the process ends with 2. */
+export function loadConfigOrExit<M extends Readonly<Record<string, Settings>>>(
+  sections: M,
+): { readonly [K in keyof M]: ConfigOf<M[K]> } {
+  try {
+    return loadConfig(sections)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return process.exit(2)
+  }
+}
+
 function readSetting(
   setting: Setting<unknown>,
   env: Readonly<Record<string, string | undefined>>,

@@ -7,7 +7,13 @@
  * with what is not ready.
  */
 import { ApiError } from '@minutely/schema/error-catalogue'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from 'fastify'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  LogController,
+} from 'fastify'
 import type { Registry } from 'prom-client'
 import { integer, type Settings, text } from './config.ts'
 import type { Service } from './lifecycle.ts'
@@ -53,7 +59,7 @@ export interface HttpServer extends Service {
 export function createHttpServer(config: { host: string; port: number }, deps: HttpServerDeps): HttpServer {
   const app = Fastify({
     loggerInstance: deps.log as never,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     forceCloseConnections: true,
@@ -126,13 +132,11 @@ function registerHealth(app: FastifyInstance, deps: HttpServerDeps): void {
 function sendError(error: FastifyError | ApiError, reply: FastifyReply, log: Logger): FastifyReply {
   const known = error instanceof ApiError ? error : translate(error, log)
   if (known.retryAfterS !== undefined) reply.header('retry-after', String(known.retryAfterS))
-  return reply
-    .code(known.status)
-    .send({
-      error: known.id,
-      message: known.message,
-      ...(known.details === undefined ? {} : { details: known.details }),
-    })
+  return reply.code(known.status).send({
+    error: known.id,
+    message: known.message,
+    ...(known.details === undefined ? {} : { details: known.details }),
+  })
 }
 
 function translate(error: FastifyError, log: Logger): ApiError {

@@ -1,0 +1,14 @@
+/** Minutely in one process: `npm start`. */
+import { SystemClock } from '@minutely/lib/clock'
+import { loadConfigOrExit } from '@minutely/lib/config'
+import { runServices } from '@minutely/lib/lifecycle'
+import { createLogger } from '@minutely/lib/logging'
+import { allInOneSettings } from './config.ts'
+import { Progress } from './progress.ts'
+import { createAllInOne } from './service.ts'
+
+const config = loadConfigOrExit(allInOneSettings)
+const log = createLogger(config.logging)
+const clock = new SystemClock()
+const progress = new Progress({ clock, write: (text) => process.stdout.write(text) })
+process.exitCode = await runServices([createAllInOne(config, { clock, log, progress })], { log })

@@ -1,0 +1,119 @@
+/**
+ * Everything in one process: the same service factories as the separate processes, over an embedded Postgres that is
+ * both the store and the sample log. Started in the order of a sample's path from its end to its beginning, so that
+ * nothing is accepted before everything behind it works, and stopped in reverse:
+ *
+ *   Postgres -> sample log -> aggregator -> collector, query API -> HTTP -> this machine's agent
+ */
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createAgent } from '@minutely/agent/service'
+import { createAggregator } from '@minutely/aggregator/service'
+import { createCollector } from '@minutely/collector-api/service'
+import type { Clock } from '@minutely/lib/clock'
+import { createHttpServer } from '@minutely/lib/http-server'
+import type { Service } from '@minutely/lib/lifecycle'
+import { LiveChannel } from '@minutely/lib/live-channel'
+import type { Logger } from '@minutely/lib/logging'
+import { type EmbeddedServer, startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
+import { migrate } from '@minutely/lib/postgres/migrate'
+import { createPool, type Pool } from '@minutely/lib/postgres/pool'
+import { createRegistry } from '@minutely/lib/process-metrics'
+import { PostgresSampleLog } from '@minutely/lib/sample-log/postgres-sample-log'
+import { createQueryApi } from '@minutely/query-api/service'
+import type { AllInOneConfig } from './config.ts'
+import type { Progress } from './progress.ts'
+
+const dashboardDir = fileURLToPath(new URL('../../dashboard/dist', import.meta.url))
+/** Appends, the flush, dictionary look-ups and maintenance at the same time. */
+const writerConnectionsMax = 8
+const hourMs = 3_600_000
+
+export interface AllInOneDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly progress: Progress
+}
+
+export interface AllInOne extends Service {
+  /** Known after start. */
+  readonly url: string
+}
+
+export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllInOne {
+  const { clock, log, progress } = deps
+  const started: Service[] = []
+  let server: EmbeddedServer | undefined
+  const pools: Pool[] = []
+  let url = ''
+
+  const start = async (service: Service): Promise<void> => {
+    started.push(service)
+    await service.start()
+  }
+
+  return {
+    name: 'minutely',
+    get url() {
+      return url
+    },
+    async start() {
+      const dataDir = resolve(config.embedded.dataDir)
+      server = await startEmbeddedServer({ dataDir, onProgress: progress.step })
+      failWhenItEnds(server)
+      const { connection } = server
+      const writer = createPool(connection, { name: 'writer', connectionsMax: writerConnectionsMax }, { log })
+      pools.push(writer)
+      const applied = await migrate(writer)
+      if (applied.length > 0) progress.step(`brought the database to ${applied.at(-1)}`)
+      const reader = createPool(
+        connection,
+        { name: 'reader', connectionsMax: config.query.connectionsMax, readAsTenantId: 1 },
+        { log },
+      )
+      pools.push(reader)
+
+      const registry = createRegistry()
+      const live = new LiveChannel()
+      const sampleLog = new PostgresSampleLog(config.log, { pool: writer, connection, clock, log })
+      const aggregator = createAggregator(config.aggregator, { sampleLog, pool: writer, live, clock, log, registry })
+      const collector = createCollector(
+        // What retention would drop at once is refused instead, with a reason.
+        {
+          ...config.collector,
+          sampleAgeMsMax: Math.min(config.collector.sampleAgeMsMax, config.aggregator.retentionHours * hourMs),
+        },
+        { sampleLog, clock, log, registry, random: Math.random },
+      )
+      const queryApi = createQueryApi(config.query, { pool: reader, live, clock, log, registry, dashboardDir })
+      const http = createHttpServer(config.http, {
+        log,
+        registry,
+        plugins: [collector.plugin, queryApi.plugin],
+        readiness: [aggregator.readiness, collector.readiness],
+      })
+      for (const service of [sampleLog, aggregator, collector, queryApi, http]) await start(service)
+      url = http.url
+      if (config.embedded.localAgent) {
+        await start(createAgent(config.agent, { log, clock, registry, collectorUrl: () => http.url }))
+      }
+      progress.step('ready')
+      progress.banner({ url, dataDir, serverId: config.embedded.localAgent ? config.agent.serverId : undefined })
+    },
+    async stop() {
+      for (const service of started.toReversed()) {
+        await service.stop().catch((error: unknown) => log.error({ err: error, service: service.name }, 'stop failed'))
+      }
+      for (const pool of pools) await pool.end()
+      await server?.stop()
+      if (url !== '') progress.step('stopped; everything that was acknowledged is kept')
+    },
+  }
+}
+
+/** Without its database the process is of no use: it ends, and whoever supervises it starts it anew. */
+function failWhenItEnds(server: EmbeddedServer): void {
+  void server.exited.then((lastWords) => {
+    throw new Error(`PostgreSQL ended by itself: ${lastWords}`)
+  })
+}

@@ -42,7 +42,7 @@ test('a path with a space, longer than a Unix socket could be', async (t) => {
 test('only loopback, only with the password, with checksums and our settings', async (t) => {
   const dataDir = await temporaryFolder(t)
   const server = await startEmbeddedServer({ dataDir, onProgress: () => {}, settings: { max_connections: '17' } })
-  t.after(() => server.stop())
+  cleanUp(t, () => server.stop())
   await assert.rejects(query({ ...server.connection, password: 'guessed' }, 'select 1'), { code: '28P01' })
   const names = [
     'data_checksums',
@@ -109,7 +109,7 @@ test('the server of a killed owner is stopped and its data kept', async (t) => {
       if (message.includes('left behind')) process.kill(orphanPid, 'SIGCONT')
     },
   })
-  t.after(() => server.stop())
+  cleanUp(t, () => server.stop())
   assert.ok(messages.some((message) => message.includes(`left behind (pid ${orphanPid})`)))
   assert.deepEqual(await query(server.connection, 'select n from kept'), [{ n: 42 }])
 })
@@ -134,7 +134,7 @@ test('a stale postmaster.pid with the pid of an unrelated process neither blocks
   const { uid, gid } = await stat(join(dataDir, 'database'))
   // Of the same account, or PostgreSQL would ignore it anyway.
   const unrelated = spawn('tail', ['-f', '/dev/null'], { stdio: 'ignore', ...(isRoot ? { uid, gid } : {}) })
-  t.after(() => kill(unrelated))
+  cleanUp(t, () => kill(unrelated))
   await writeFile(pidFile, postmasterPidText.replace(/^\d+/, String(unrelated.pid)), { mode: 0o600 })
   await chown(pidFile, uid, gid)
 
@@ -253,10 +253,26 @@ test('an ordinary user in a folder of somebody else is told so', { skip: onlyRoo
   )
 })
 
+const cleanUps = new WeakMap<TestContext, (() => Promise<unknown>)[]>()
+
+/** Last made, first cleaned up: a folder goes after the server in it. */
+function cleanUp(t: TestContext, action: () => Promise<unknown>): void {
+  const actions = cleanUps.get(t)
+  if (actions !== undefined) {
+    actions.push(action)
+    return
+  }
+  const first = [action]
+  cleanUps.set(t, first)
+  t.after(async () => {
+    for (const cleaning of first.toReversed()) await cleaning()
+  })
+}
+
 async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'minutely-test-'))
   await chmod(folder, 0o755)
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  cleanUp(t, () => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -268,7 +284,7 @@ async function closedFolder(t: TestContext): Promise<string> {
 
 async function start(t: TestContext, dataDir: string): Promise<EmbeddedServer> {
   const server = await startEmbeddedServer({ dataDir, onProgress: () => {} })
-  t.after(() => server.stop())
+  cleanUp(t, () => server.stop())
   return server
 }
 
@@ -309,7 +325,7 @@ async function startOwner(t: TestContext, dataDir: string, prefix: readonly stri
     child.stdin.end()
     await closed
   }
-  t.after(stop)
+  cleanUp(t, stop)
   for await (const line of createInterface({ input: child.stdout })) {
     return { process: child, connection: JSON.parse(line), stop }
   }

@@ -36,7 +36,11 @@ let stopServer: (() => Promise<void>) | undefined
 
 async function startServer(): Promise<PostgresConnection> {
   const folder = await mkdtemp(join(tmpdir(), 'minutely-test-'))
-  const server = await startEmbeddedServer({ dataDir: join(folder, 'postgres'), onProgress: () => {} })
+  const server = await startEmbeddedServer({
+    dataDir: join(folder, 'postgres'),
+    onProgress: () => {},
+    settings: { max_connections: '300' },
+  })
   stopServer = async () => {
     await server.stop()
     await rm(folder, { recursive: true, force: true })

@@ -8,13 +8,15 @@ import type { Logger } from '../logging.ts'
 import type { PostgresConnection } from '../postgres/pool.ts'
 
 export const channel = 'minutely_log'
-/** A reader looks for itself at least this often. */
-const pollMs = 1_000
 const reconnectMs = 1_000
 
 export interface LogWakeupsDeps {
   readonly clock: Clock
   readonly log: Logger
+  /** Names this process: its own notifications are not news. */
+  readonly instanceId: string
+  /** Longest wait. */
+  readonly pollMs: number
 }
 
 export class LogWakeups {
@@ -25,6 +27,7 @@ export class LogWakeups {
   #stopped = false
   /** Grows with each wake-up, so that one between a reader's look and its wait is not lost. */
   #generation = 0
+  #foreignGeneration = 0
   readonly #waiting = new Set<() => void>()
 
   constructor(connection: PostgresConnection, deps: LogWakeupsDeps) {
@@ -34,13 +37,16 @@ export class LogWakeups {
 
   async start(): Promise<void> {
     const client = new pg.Client({ ...this.#connection, application_name: 'minutely-log-wakeups' })
-    client.on('notification', () => this.wake())
+    client.on('notification', ({ payload }) => {
+      if (payload !== this.#deps.instanceId) this.#wakeForeign()
+    })
     client.on('error', (error) => this.#lost(client, error))
     client.on('end', () => this.#lost(client, undefined))
     await client.connect()
     await client.query(`listen ${channel}`)
     this.#client = client
-    this.wake()
+    // Notifications may have been missed until now.
+    this.#wakeForeign()
   }
 
   async stop(): Promise<void> {
@@ -50,8 +56,18 @@ export class LogWakeups {
     await this.#client?.end().catch(() => {})
   }
 
+  /** Grows with each append of another process that was heard of. */
+  get foreignGeneration(): number {
+    return this.#foreignGeneration
+  }
+
   get generation(): number {
     return this.#generation
+  }
+
+  #wakeForeign(): void {
+    this.#foreignGeneration++
+    this.wake()
   }
 
   wake(): void {
@@ -63,7 +79,7 @@ export class LogWakeups {
   async wait(generation: number, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (generation !== this.#generation || this.#stopped || signal?.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = this.#deps.clock.schedule(Math.min(waitMs, pollMs), resolve)
+    const cancel = this.#deps.clock.schedule(Math.min(waitMs, this.#deps.pollMs), resolve)
     this.#waiting.add(resolve)
     signal?.addEventListener('abort', () => resolve(), { once: true })
     await promise
@@ -74,7 +90,10 @@ export class LogWakeups {
   #lost(client: pg.Client, error: Error | undefined): void {
     if (this.#stopped || this.#client !== client) return
     this.#client = undefined
-    this.#deps.log.warn({ err: error }, `log notifications lost; polling every ${pollMs} ms until they are back`)
+    this.#deps.log.warn(
+      { err: error },
+      `log notifications lost; polling every ${this.#deps.pollMs} ms until they are back`,
+    )
     this.#retry()
   }
 

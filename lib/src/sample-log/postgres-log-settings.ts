@@ -22,4 +22,11 @@ export const postgresLogSettings = {
     unit: 'bytes',
     description: 'Size of the log on disk past which samples are refused with 503 until the readers catch up',
   },
+  tailBytesMax: {
+    name: 'LOG_TAIL_BYTES_MAX',
+    shape: integer({ min: 0, max: 1_073_741_824 }),
+    default: '33554432',
+    unit: 'bytes',
+    description: 'Memory for the newest records, so that the aggregator in the same process need not read them back',
+  },
 } satisfies Settings

@@ -7,20 +7,31 @@ import { PostgresSampleLog } from './postgres-sample-log.ts'
 import type { SampleLog } from './sample-log.ts'
 import { sampleLogContract } from './sample-log-contract.ts'
 
-const config = { partitionCount: 2, keepMs: 600_000, sizeBytesMax: 1 << 30 }
+const config = { partitionCount: 2, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 20 }
 const storages = new WeakMap<SampleLog, { connection: PostgresConnection; pool: Pool }>()
 const opened: SampleLog[] = []
 after(async () => {
   for (const log of opened) await log.stop()
 })
 
-async function open(storage: { connection: PostgresConnection; pool: Pool }): Promise<SampleLog> {
-  const log = new PostgresSampleLog(config, { ...storage, clock: new SystemClock(), log: silentLog })
+async function open(
+  storage: { connection: PostgresConnection; pool: Pool },
+  tailBytesMax = config.tailBytesMax,
+): Promise<SampleLog> {
+  const log = new PostgresSampleLog(
+    { ...config, tailBytesMax },
+    { ...storage, clock: new SystemClock(), log: silentLog },
+  )
   storages.set(log, storage)
   opened.push(log)
   await log.start()
   return log
 }
+
+sampleLogContract('postgres without a tail', {
+  create: async () => open(await createTestDatabase(), 0),
+  reopen: async (log) => open(storages.get(log) ?? assert.fail('unknown log'), 0),
+})
 
 sampleLogContract('postgres', {
   create: async () => open(await createTestDatabase()),

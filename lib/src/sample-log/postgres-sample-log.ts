@@ -1,27 +1,27 @@
 /**
  * The sample log as a Postgres table: the log of the embedded form. One topic for all metrics, a few partitions.
  *
- * Order: an append locks its partition's row, takes the next positions and inserts; the lock lasts until commit, so
- * positions become visible in their order and a reader at the end can never have skipped one. Append time is this
- * process' clock but never goes back within a partition.
- * Durability: Postgres' commit with synchronous_commit on. Concurrent appends are gathered into one transaction while
- * another one is under way (group commit), so the number of fsyncs does not grow with the number of callers.
- * Retention: log-segments.ts. Past sizeBytesMax appends are refused until the readers catch up.
+ * Append time is this process' clock but never goes back within a partition. Durability is Postgres' commit with
+ * synchronous_commit on (postgres-log-writer.ts). What this process appended it reads back from memory (log-tail.ts),
+ * everything else from the table. Retention: log-segments.ts. Past sizeBytesMax appends are refused until the readers
+ * catch up.
  */
-import { createHash } from 'node:crypto'
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { createHash, randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
-import { inTransaction, type Pool, type PoolClient, type PostgresConnection } from '../postgres/pool.ts'
+import type { Pool, PoolClient, PostgresConnection } from '../postgres/pool.ts'
 import { LogSegments } from './log-segments.ts'
-import { channel, LogWakeups } from './log-wakeups.ts'
+import { LogTail } from './log-tail.ts'
+import { LogWakeups } from './log-wakeups.ts'
+import { PostgresLogWriter, unpack } from './postgres-log-writer.ts'
 import {
   type LogAppend,
   type LogBatch,
   type LogConsumer,
   type LogPartition,
   type LogRead,
+  type LogRecord,
   LogUnavailableError,
   type PartitionHandler,
   type SampleLog,
@@ -32,17 +32,14 @@ const segmentMs = 5 * 60_000
 const maintenanceMs = 30_000
 /** A read looks at no more records than this at once, whatever their size. */
 const recordsPerReadMax = 500
-/** Smaller payloads gain nothing from compression. */
-const compressBytesMin = 1_024
-/** Postgres refuses more than 65,535 parameters; this many records a statement is far below and plenty. */
-const recordsPerStatementMax = 256
-/** Postgres: no partition of the relation found for the row. */
-const missingSegmentCode = '23514'
+/** A reader at the end looks at the table at least this often, should a notification be lost. */
+const pollMs = 1_000
 
 export interface PostgresSampleLogConfig {
   readonly partitionCount: number
   readonly keepMs: number
   readonly sizeBytesMax: number
+  readonly tailBytesMax: number
 }
 
 export interface PostgresSampleLogDeps {
@@ -52,9 +49,12 @@ export interface PostgresSampleLogDeps {
   readonly log: Logger
 }
 
-interface PendingAppend {
-  readonly records: readonly LogAppend[]
-  readonly settle: PromiseWithResolvers<void>
+/** What is known of a partition without asking Postgres. */
+interface PartitionReading {
+  readonly tail: LogTail
+  /** How many notifications of other processes had come when the table was last read, and when that was. */
+  foreignGeneration: number
+  lookedAtMs: number
 }
 
 export class PostgresSampleLog implements SampleLog {
@@ -63,8 +63,8 @@ export class PostgresSampleLog implements SampleLog {
   readonly #deps: PostgresSampleLogDeps
   readonly #segments: LogSegments
   readonly #wakeups: LogWakeups
-  #pending: PendingAppend[] = []
-  #appending: Promise<void> | undefined
+  readonly #writer: PostgresLogWriter
+  readonly #readings = new Map<number, PartitionReading>()
   #sizeBytes = 0
   #maintaining: Promise<void> = Promise.resolve()
   #cancelMaintenance: (() => void) | undefined
@@ -74,7 +74,15 @@ export class PostgresSampleLog implements SampleLog {
     this.#config = config
     this.#deps = deps
     this.#segments = new LogSegments(deps.pool, { segmentMs, keepMs: config.keepMs })
-    this.#wakeups = new LogWakeups(deps.connection, deps)
+    const instanceId = randomUUID()
+    this.#wakeups = new LogWakeups(deps.connection, { ...deps, instanceId, pollMs })
+    this.#writer = new PostgresLogWriter({
+      ...deps,
+      instanceId,
+      segmentMs,
+      makeSegments: () => this.#segments.makeAhead(deps.clock.nowMs()),
+      onAppended: (partition, records) => this.#appended(partition, records),
+    })
   }
 
   /** Bytes on disk at the last look (every 30 s). */
@@ -96,7 +104,7 @@ export class PostgresSampleLog implements SampleLog {
     this.#stopped = true
     this.#cancelMaintenance?.()
     await this.#maintaining
-    await this.#appending
+    await this.#writer.idle()
     await this.#wakeups.stop()
   }
 
@@ -111,82 +119,23 @@ export class PostgresSampleLog implements SampleLog {
       const message = `the log holds ${this.#sizeBytes} bytes, more than its limit of ${this.#config.sizeBytesMax}, because its readers lag`
       return Promise.reject(new LogUnavailableError(message, { full: true }))
     }
-    const settle = Promise.withResolvers<void>()
-    this.#pending.push({ records, settle })
-    this.#appending ??= this.#appendPending()
-    return settle.promise
+    return this.#writer.append(records)
   }
 
-  async #appendPending(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const group = this.#pending
-      this.#pending = []
-      try {
-        await this.#write(group.flatMap(({ records }) => records))
-        for (const { settle } of group) settle.resolve()
-      } catch (error) {
-        const failure = new LogUnavailableError(`Postgres did not take the append: ${(error as Error).message}`, {
-          cause: error,
-        })
-        for (const { settle } of group) settle.reject(failure)
-      }
-    }
-    // In the same turn as the last look at #pending, so that no append falls in between.
-    this.#appending = undefined
+  #appended(partition: number, records: readonly LogRecord[]): void {
+    const { tail } = this.#reading(partition)
+    for (const record of records) tail.push(record)
+    this.#wakeups.wake()
   }
 
-  async #write(records: readonly LogAppend[]): Promise<void> {
-    const payloads = new Map<number, Buffer[]>()
-    for (const { partition, payload } of records) {
-      const list = payloads.get(partition)
-      if (list) list.push(payload)
-      else payloads.set(partition, [payload])
+  #reading(partition: number): PartitionReading {
+    let reading = this.#readings.get(partition)
+    if (reading === undefined) {
+      const tailBytesMax = Math.floor(this.#config.tailBytesMax / this.#config.partitionCount)
+      reading = { tail: new LogTail(tailBytesMax), foreignGeneration: -1, lookedAtMs: 0 }
+      this.#readings.set(partition, reading)
     }
-    const statements = [...payloads]
-      .sort(([a], [b]) => a - b) // Everybody locks in the same order.
-      .flatMap(([partition, list]) => this.#appendStatements(partition, list))
-    const [only] = statements
-    const run = async (): Promise<void> => {
-      if (statements.length === 1 && only) await this.#deps.pool.query(only)
-      else
-        await inTransaction(this.#deps.pool, async (client) => {
-          for (const statement of statements) await client.query(statement)
-        })
-    }
-    try {
-      await run()
-    } catch (error) {
-      if ((error as pg.DatabaseError).code !== missingSegmentCode) throw error
-      await this.#segments.makeAhead(this.#deps.clock.nowMs())
-      await run()
-    }
-  }
-
-  #appendStatements(partition: number, payloads: readonly Buffer[]): pg.QueryConfig[] {
-    const statements: pg.QueryConfig[] = []
-    for (let start = 0; start < payloads.length; start += recordsPerStatementMax) {
-      const part = payloads.slice(start, start + recordsPerStatementMax)
-      const rows = part
-        .map((_, index) => `(${index}, $${index + 3}::integer, $${index + 3 + part.length}::bytea)`)
-        .join(', ')
-      statements.push({
-        name: `append-${part.length}`,
-        text: `with place as (
-            update log_partition set
-              next_position = next_position + ${part.length},
-              last_appended_at_ms = greatest(last_appended_at_ms, $2::bigint)
-            where partition = $1
-            returning partition, next_position - ${part.length} as first_position, last_appended_at_ms as at_ms
-          ), stored as (
-            insert into log_record (segment, partition, position, appended_at_ms, payload_bytes, payload)
-            select at_ms / ${segmentMs}, partition, first_position + row.index, at_ms, row.bytes, row.payload
-            from place, (values ${rows}) as row (index, bytes, payload)
-          )
-          select pg_notify('${channel}', '') from place`,
-        values: [partition, this.#deps.clock.nowMs(), ...part.map(({ length }) => length), ...part.map(pack)],
-      })
-    }
-    return statements
+    return reading
   }
 
   async join(group: string, handler: PartitionHandler): Promise<LogConsumer> {
@@ -224,14 +173,29 @@ export class PostgresSampleLog implements SampleLog {
     const deadlineMs = clock.nowMs() + request.waitMs
     for (;;) {
       const generation = this.#wakeups.generation
-      const batch = await this.#readNow(request)
+      const batch = this.#readTail(request) ?? (await this.#readTable(request))
       const leftMs = deadlineMs - clock.nowMs()
       if (batch.records.length > 0 || leftMs <= 0 || this.#stopped || request.signal?.aborted) return batch
       await this.#wakeups.wait(generation, leftMs, request.signal)
     }
   }
 
-  async #readNow({ partition, position, bytesMax }: LogRead): Promise<LogBatch> {
+  /** What this process appended itself; undefined when only the table can tell. */
+  #readTail({ partition: { partition }, position, bytesMax }: LogRead): LogBatch | undefined {
+    const { tail, foreignGeneration, lookedAtMs } = this.#reading(partition)
+    const records = tail.from(position, bytesMax)
+    const nextPosition = position + records.length
+    if (records.length > 0) return { records, nextPosition, atEnd: tail.endsAt(nextPosition) }
+    // At our own end, and nobody else has appended since the table was last looked at.
+    const isFresh =
+      foreignGeneration === this.#wakeups.foreignGeneration && this.#deps.clock.nowMs() - lookedAtMs < pollMs
+    return isFresh && tail.endsAt(position) ? { records, nextPosition, atEnd: true } : undefined
+  }
+
+  async #readTable({ partition, position, bytesMax }: LogRead): Promise<LogBatch> {
+    const reading = this.#reading(partition.partition)
+    reading.foreignGeneration = this.#wakeups.foreignGeneration
+    reading.lookedAtMs = this.#deps.clock.nowMs()
     // float8 holds positions exactly and comes as a number. (pg's binary results would spare the hex of bytea but are
     // lossy: it decodes every field as UTF-8 first.)
     const query: pg.QueryConfig = {
@@ -271,23 +235,6 @@ export class PostgresSampleLog implements SampleLog {
       this.#maintaining = this.#maintain()
     })
   }
-}
-
-/**
- * A stored payload is one byte that says how, then the bytes: 0 as they are, 1 zstd. Level 1 takes about a fifth of the
- * CPU time that Postgres would spend on the bytes it saves.
- */
-function pack(payload: Buffer): Buffer {
-  if (payload.length < compressBytesMin) return Buffer.concat([Buffer.from([0]), payload])
-  return Buffer.concat([
-    Buffer.from([1]),
-    zstdCompressSync(payload, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }),
-  ])
-}
-
-function unpack(stored: Buffer): Buffer {
-  const bytes = stored.subarray(1)
-  return stored[0] === 1 ? zstdDecompressSync(bytes) : bytes
 }
 
 const headSql = `with head as materialized (

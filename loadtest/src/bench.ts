@@ -61,7 +61,14 @@ const child = spawn(
     String(startMs - 5_000 * speed),
   ],
   {
-    env: { ...process.env, MINUTELY_DATA_DIR: dataDir, MINUTELY_PORT: '0', MINUTELY_LOCAL_AGENT: 'off' },
+    env: {
+      ...process.env,
+      MINUTELY_DATA_DIR: dataDir,
+      MINUTELY_PORT: '0',
+      MINUTELY_LOCAL_AGENT: 'off',
+      // The deadline is in scaled time, the disk is not.
+      MINUTELY_APPEND_DEADLINE_MS: '60000',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   },
 )
@@ -87,7 +94,7 @@ report()
 child.kill('SIGTERM')
 await once(child, 'exit')
 await rm(dataDir, { recursive: true, force: true })
-process.exitCode = verdict.problems.length === 0 && refused.size === 0 ? 0 : 1
+process.exitCode = verdict.problems.length === 0 ? 0 : 1
 
 /** Sends each batch at its time: its end plus the host's phase in [0, 8 s). */
 async function shipAll(): Promise<void> {
@@ -102,7 +109,7 @@ async function shipAll(): Promise<void> {
     const waitMs = (dueMs - virtualNow()) / speed
     if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs))
     if (inFlight.size >= 64) await Promise.race(inFlight)
-    const sending = post(bodies[round]?.[host] as Buffer).finally(() => inFlight.delete(sending))
+    const sending = ship(bodies[round]?.[host] as Buffer).finally(() => inFlight.delete(sending))
     inFlight.add(sending)
     if (round > shown && process.stdout.isTTY) {
       shown = round
@@ -115,7 +122,13 @@ async function shipAll(): Promise<void> {
   say('')
 }
 
-async function post(body: Buffer): Promise<void> {
+/** Until it is acknowledged, as an agent does. */
+async function ship(body: Buffer): Promise<void> {
+  while ((await post(body)) !== 202) await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 400))
+}
+
+/** @returns the status. */
+async function post(body: Buffer): Promise<number> {
   const startedMs = performance.now()
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const outgoing = request(
@@ -129,6 +142,7 @@ async function post(body: Buffer): Promise<void> {
   const status = await promise
   latenciesMs.push(performance.now() - startedMs)
   if (status !== 202) refused.set(status, (refused.get(status) ?? 0) + 1)
+  return status
 }
 
 async function waitForClose(instantMs: number): Promise<void> {

@@ -1,0 +1,16 @@
+/** The agent alone, for a collector elsewhere: `MINUTELY_COLLECTOR_URL=https://collector node agent/src/main.ts`. */
+import { SystemClock } from '@minutely/lib/clock'
+import { loadConfigOrExit } from '@minutely/lib/config'
+import { createHttpServer } from '@minutely/lib/http-server'
+import { runServices } from '@minutely/lib/lifecycle'
+import { createLogger, loggingSettings } from '@minutely/lib/logging'
+import { createRegistry } from '@minutely/lib/process-metrics'
+import { agentHttpSettings, agentSettings } from './config.ts'
+import { createAgent } from './service.ts'
+
+const config = loadConfigOrExit({ logging: loggingSettings, agent: agentSettings, http: agentHttpSettings })
+const log = createLogger(config.logging)
+const registry = createRegistry(1000)
+const http = createHttpServer(config.http, { log, registry, plugins: [], readiness: [] })
+const agent = createAgent(config.agent, { log, clock: new SystemClock(), registry })
+process.exitCode = await runServices([http, agent], { log })

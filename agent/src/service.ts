@@ -1,0 +1,95 @@
+/**
+ * The agent as one long-lived thing: reads the host every second, cuts a batch every 15 s, ships it. It talks to the
+ * collector over HTTP only, also when both are in one process.
+ *
+ * stop() ends within 5 s: no further reading, one last request (3 s) for what was sampled, nothing left running.
+ */
+import type { Clock } from '@minutely/lib/clock'
+import type { Service } from '@minutely/lib/lifecycle'
+import type { Logger } from '@minutely/lib/logging'
+import type { Registry } from 'prom-client'
+import { SampleBatcher } from './batch.ts'
+import { BatchQueue } from './batch-queue.ts'
+import { createCollectorClient } from './collector-client.ts'
+import type { AgentConfig } from './config.ts'
+import { flushPhaseMs, nextFlushMs } from './flush-grid.ts'
+import { createHostReader, type HostReader } from './host-metrics.ts'
+import { createAgentMetrics } from './metrics.ts'
+import { createSampler, type Sampler } from './sampler.ts'
+import { createShipper, type Shipper } from './ship.ts'
+
+/** Child processes of a reading end within this; with the last request's 3 s a stop stays below 5 s. */
+const settleTimeoutMs = 1000
+
+export interface AgentDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly registry: Registry
+  /** Asked at start; instead of config.collectorUrl, for a process that learns its own port by listening. */
+  readonly collectorUrl?: () => string
+  readonly hostReader?: HostReader
+  /** Never goes backwards; by default the process' own monotonic clock. */
+  readonly monotonicMs?: () => number
+  /** In [0, 1), for the jitter. */
+  readonly random?: () => number
+}
+
+export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
+  const { log, clock, registry, monotonicMs = () => performance.now(), random = Math.random } = deps
+  const metrics = createAgentMetrics(registry, { queue: () => queue.load })
+  const queue = new BatchQueue(config, {
+    monotonicMs,
+    onDrop: ({ sampleCount }, reason) => metrics.samplesDropped.inc({ reason }, sampleCount),
+  })
+  const batcher = new SampleBatcher()
+  const phaseMs = flushPhaseMs(config.serverId)
+  let parts: { reader: HostReader; sampler: Sampler; shipper: Shipper } | undefined
+  let cancelFlush = (): void => {}
+
+  function scheduleFlush(shipper: Shipper): void {
+    const nowMs = clock.nowMs()
+    cancelFlush = clock.schedule(nextFlushMs(nowMs, { phaseMs }) - nowMs, () => {
+      shipper.ship(batcher.takeEnded(clock.nowMs()))
+      scheduleFlush(shipper)
+    })
+  }
+
+  return {
+    name: 'agent',
+    async start() {
+      const collectorUrl = deps.collectorUrl?.() ?? config.collectorUrl
+      const reader = deps.hostReader ?? (await createHostReader(config, { log, monotonicMs }))
+      const client = createCollectorClient(collectorUrl, { clock })
+      const { serverId } = config
+      const shipper = createShipper(config, { serverId, queue, client, clock, log, metrics, random })
+      const sampler = createSampler({
+        reader,
+        clock,
+        log,
+        metrics,
+        onReading: (secondMs, samples) => {
+          const refused = batcher.add(secondMs, samples)
+          if (refused > 0) metrics.samplesDropped.inc({ reason: 'batch-series' }, refused)
+        },
+      })
+      parts = { reader, sampler, shipper }
+      sampler.start()
+      scheduleFlush(shipper)
+      log.info({ serverId, collectorUrl, phaseMs }, 'reading this host every second')
+    },
+    async stop() {
+      if (parts === undefined) return
+      const { reader, sampler, shipper } = parts
+      parts = undefined
+      cancelFlush()
+      await sampler.stop()
+      shipper.ship(batcher.takeAll())
+      await shipper.stop()
+      reader.close()
+      // A statfs that hangs cannot be called back; it holds a pool thread, nothing else.
+      const waited = new AbortController()
+      await Promise.race([reader.settled(), clock.sleep(settleTimeoutMs, waited.signal)])
+      waited.abort()
+    },
+  }
+}

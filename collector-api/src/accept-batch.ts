@@ -1,0 +1,83 @@
+/**
+ * A decoded body -> what of it is accepted, as canonical sections with their place in the log, and a verdict on all the rest.
+ * Samples are judged one by one: a bad one never takes its neighbours down, and judging never stops early.
+ *
+ * Canonical: startMs and stepMs are whole seconds (ms since the epoch), labels sorted, values little-endian float64, 0
+ * never negative. Within a request the first value of a second wins. Nothing is kept between requests but verdicts on
+ * series lists.
+ */
+import type { Clock } from '@minutely/lib/clock'
+import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
+import { ApiError } from '@minutely/schema/error-catalogue'
+import { CodecError, decodeSampleBatch, type SampleBatch } from '@minutely/schema/sample-codec'
+import { acceptAvro } from './accept/accept-avro.ts'
+import { acceptColumns } from './accept/accept-columns.ts'
+import { acceptRows } from './accept/accept-rows.ts'
+import { Acceptance } from './accept/acceptance.ts'
+import { timeBounds } from './accept/judge-time.ts'
+import type { Rejections } from './accept/rejections.ts'
+import type { SeriesListCache } from './accept/series-list-cache.ts'
+import type { CollectorConfig } from './config.ts'
+import { readJson } from './read-json.ts'
+import { type RoutedSection, routeSeries } from './series-routing.ts'
+
+export type BatchForm = 'columns' | 'rows' | 'avro'
+
+export interface AcceptedBatch {
+  readonly form: BatchForm
+  readonly acceptedCount: number
+  readonly rejections: Rejections
+  /** In the order in which they have to be folded. */
+  readonly sections: readonly RoutedSection[]
+}
+
+export interface AcceptBatchDeps {
+  readonly clock: Clock
+  readonly sampleLog: Pick<SampleLog, 'route'>
+  readonly cache: SeriesListCache
+  readonly config: Pick<CollectorConfig, 'seriesPerRequestMax' | 'sampleAgeMsMax' | 'sampleFutureMsMax'>
+}
+
+/** Every request's, until there are tokens that say whose a request is. */
+const tenantId = 'default'
+
+/** @throws ApiError body-unreadable or body-too-large when nothing in the body can be judged. */
+export function acceptBatch(body: Buffer, type: 'json' | 'avro', deps: AcceptBatchDeps): AcceptedBatch {
+  const bounds = timeBounds(deps.clock.nowMs(), deps.config)
+  const acceptance = new Acceptance({ tenantId, bounds, seriesMax: deps.config.seriesPerRequestMax })
+  const form = judge(body, type, { acceptance, cache: deps.cache })
+  const { acceptedCount, rejections } = acceptance
+  return { form, acceptedCount, rejections, sections: sectionsOf(acceptance, deps) }
+}
+
+function judge(
+  body: Buffer,
+  type: 'json' | 'avro',
+  { acceptance, cache }: { acceptance: Acceptance; cache: SeriesListCache },
+): BatchForm {
+  if (type === 'avro') {
+    acceptAvro(readAvro(body), acceptance, { cache })
+    return 'avro'
+  }
+  const json = readJson(body)
+  if (json.kind === 'columns') acceptColumns(json, acceptance)
+  else acceptRows(json.samples, acceptance)
+  return json.kind
+}
+
+function readAvro(body: Buffer): SampleBatch {
+  try {
+    return decodeSampleBatch(body)
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error
+    throw new ApiError('body-unreadable', `The body is no Avro SampleBatch: ${error.message}`, { cause: error })
+  }
+}
+
+function sectionsOf(acceptance: Acceptance, deps: AcceptBatchDeps): RoutedSection[] {
+  const built = acceptance.builder.build().map(({ section, series, order }) => {
+    return { section, routing: routeSeries(section, series, deps), order }
+  })
+  if (acceptance.passed.length === 0) return built
+  return [...acceptance.passed, ...built].sort((a, b) => a.order - b.order)
+}

@@ -1,0 +1,72 @@
+/**
+ * JSON columns, `{"serverId","startMs","stepMs","series":[{"metricId","labels"?,"values":[0.31,null]}]}`: each series judged
+ * on its own, then (take-series.ts) each of its values.
+ */
+import { secondMs } from '@minutely/schema/limits'
+import type { RejectReason } from '@minutely/schema/sample-wire'
+import type { JsonBody } from '../read-json.ts'
+import { type Acceptance, seriesPerRequestDetail } from './acceptance.ts'
+import { judgeSeries, type SeriesVerdict, serverIdProblem, shown } from './judge-series.ts'
+import { gridProblem } from './judge-time.ts'
+import { type SeriesOnGrid, sampleCount, takeSeries } from './take-series.ts'
+
+type ColumnsBody = Extract<JsonBody, { kind: 'columns' }>
+
+type Refusal = Extract<SeriesVerdict, { kind: 'rejected' }>
+
+export function acceptColumns(body: ColumnsBody, acceptance: Acceptance): void {
+  const serverProblem = serverIdProblem(body.serverId)
+  for (const entry of body.series) {
+    const { metricId, labels, startMs, stepMs, values } = (entry ?? {}) as Record<string, unknown>
+    if (typeof entry !== 'object' || !Array.isArray(values)) {
+      const detail = () => `a series must be an object with an array "values", not ${shown(entry)}`
+      acceptance.rejections.add(metricId, 'series-malformed', { count: 1, detail })
+      continue
+    }
+    const series: SeriesVerdict =
+      serverProblem === null ? judgeSeries(metricId, labels) : refusal('server-id-invalid', serverProblem)
+    if (series.kind === 'rejected') {
+      refuseAll({ metricId, values }, series, acceptance)
+      continue
+    }
+    const grid = { startMs: startMs ?? body.startMs, stepMs: stepMs ?? body.stepMs ?? secondMs }
+    const problem = gridProblem(grid)
+    if (problem !== null) {
+      refuseAll({ metricId, values }, refusal('time-invalid', problem), acceptance)
+      continue
+    }
+    takeColumn(
+      {
+        ...(grid as { startMs: number; stepMs: number }),
+        serverId: body.serverId as string,
+        series: series.series,
+        values,
+      },
+      acceptance,
+    )
+  }
+}
+
+function takeColumn(column: Omit<SeriesOnGrid, 'order' | 'slotCount'>, acceptance: Acceptance): void {
+  const { serverId, series, values } = column
+  const order = acceptance.list(serverId, series)
+  if (order === null) {
+    const full = refusal('series-per-request', seriesPerRequestDetail(acceptance.seriesMax))
+    refuseAll({ metricId: series.metricId, values }, full, acceptance)
+  } else {
+    takeSeries({ ...column, order, slotCount: values.length }, acceptance)
+  }
+}
+
+function refusal(reason: RejectReason, detail: string): Refusal {
+  return { kind: 'rejected', reason, detail }
+}
+
+function refuseAll(
+  sent: { metricId: unknown; values: ArrayLike<unknown> },
+  { reason, detail }: Refusal,
+  acceptance: Acceptance,
+): void {
+  const count = sampleCount(sent.values, 0, sent.values.length)
+  acceptance.rejections.add(sent.metricId, reason, { count, detail: () => detail })
+}

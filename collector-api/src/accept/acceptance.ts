@@ -1,0 +1,48 @@
+/**
+ * What is known while one request is judged, and what becomes of it: counts, verdicts and sections. Every sample of the
+ * request ends in exactly one of acceptedCount and rejections; gaps (null, NaN) in neither.
+ */
+import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
+import type { RoutedSection } from '../series-routing.ts'
+import type { TimeBounds } from './judge-time.ts'
+import { Rejections } from './rejections.ts'
+import { SectionBuilder } from './section-builder.ts'
+
+export interface AcceptanceOptions {
+  readonly tenantId: string
+  readonly bounds: TimeBounds
+  readonly seriesMax: number
+}
+
+export class Acceptance {
+  readonly bounds: TimeBounds
+  readonly seriesMax: number
+  readonly tenantId: string
+  readonly rejections = new Rejections()
+  readonly builder: SectionBuilder
+  /** Sections that are passed on as they were sent. `order` as in section-builder.ts, together with whose. */
+  readonly passed: (RoutedSection & { readonly order: number })[] = []
+  acceptedCount = 0
+  /** How often each series of the request was listed so far, by server and key. */
+  readonly #listed = new Map<string, number>()
+
+  constructor(options: AcceptanceOptions) {
+    this.tenantId = options.tenantId
+    this.bounds = options.bounds
+    this.seriesMax = options.seriesMax
+    this.builder = new SectionBuilder(options.tenantId)
+  }
+
+  /** How often the series was listed before, or null when it is new and the request has all the series it may. */
+  list(serverId: string, series: SeriesRef): number | null {
+    const key = `${serverId}\u0001${seriesKey(series)}`
+    const before = this.#listed.get(key) ?? 0
+    if (before === 0 && this.#listed.size >= this.seriesMax) return null
+    this.#listed.set(key, before + 1)
+    return before
+  }
+}
+
+export function seriesPerRequestDetail(seriesMax: number): string {
+  return `a request may hold ${seriesMax} series; send the others in a request of their own`
+}

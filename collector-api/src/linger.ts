@@ -1,0 +1,204 @@
+/**
+ * Gathers sections of all requests for a short while and appends them together: the log's cost is per append and touched
+ * partition, hardly per sample. A request's promise resolves when the append that holds its sections is durable.
+ *
+ *     requests ──> gathering ──(lingerMs, or lingerBytesMax)──> queue ──(a slot is free)──> in flight ──> durable
+ *                  └─────────────── bytesHeld <= appendQueueBytesMax, else 503 ──────────┘
+ *                                  └── appendDeadlineMs from here on, else 503 ──┘
+ *
+ * Invariants: at most appendsInFlightMax appends at once; a slot and its bytes are given back only when the log settles the
+ * append, even if its requests were answered with 503 long before (a log that hangs must not pile up more). All sections
+ * of a request are in one append, in order. Nothing is retried here: the client does, and folding twice changes nothing.
+ */
+import type { Clock } from '@minutely/lib/clock'
+import type { Logger } from '@minutely/lib/logging'
+import {
+  type LogAppend,
+  type LogPartition,
+  LogUnavailableError,
+  type SampleLog,
+} from '@minutely/lib/sample-log/sample-log'
+import type { ApiError } from '@minutely/schema/error-catalogue'
+import type { SampleSection } from '@minutely/schema/sample-codec'
+import type { CollectorConfig } from './config.ts'
+import type { CollectorMetrics } from './metrics.ts'
+import { overload } from './overload.ts'
+import { packRecords, sectionBytes } from './record-packing.ts'
+import { partitionKey, type RoutedSection, splitByRouting } from './series-routing.ts'
+
+export interface LingerDeps {
+  readonly clock: Clock
+  readonly sampleLog: Pick<SampleLog, 'append'>
+  readonly metrics: CollectorMetrics
+  readonly log: Logger
+  /** 0 <= random() < 1. */
+  readonly random: () => number
+  readonly config: Pick<
+    CollectorConfig,
+    'lingerMs' | 'lingerBytesMax' | 'recordBytesMax' | 'appendDeadlineMs' | 'appendsInFlightMax' | 'appendQueueBytesMax'
+  >
+}
+
+interface Gathering {
+  readonly partitions: Map<string, { readonly partition: LogPartition; readonly sections: SampleSection[] }>
+  readonly done: PromiseWithResolvers<void>
+  bytes: number
+  sectionCount: number
+  cancelTimer: () => void
+  isExpired: boolean
+}
+
+export class Linger {
+  readonly #deps: LingerDeps
+  readonly #queue: Gathering[] = []
+  readonly #inFlight = new Set<Gathering>()
+  #gathering: Gathering | undefined
+  #bytesHeld = 0
+  #sectionsHeld = 0
+  #isStopping = false
+
+  constructor(deps: LingerDeps) {
+    this.#deps = deps
+    deps.metrics.lingerBytesMax.set(deps.config.appendQueueBytesMax)
+  }
+
+  /** Null while the log answers. */
+  readonly problem = (): string | null => {
+    if (this.#isStopping) return 'collector: is stopping'
+    const hung = [...this.#inFlight].filter(({ isExpired }) => isExpired).length
+    if (hung === 0) return null
+    return `collector: the sample log has not confirmed ${hung} append(s) within ${this.#deps.config.appendDeadlineMs} ms`
+  }
+
+  /**
+   * Resolves once all sections are durable.
+   * @throws ApiError overloaded, log-unavailable or log-full; some of the sections may then be durable all the same.
+   */
+  append(sections: readonly RoutedSection[]): Promise<void> {
+    if (sections.length === 0) return Promise.resolve()
+    if (this.#isStopping)
+      return Promise.reject(this.#refusal('The collector is stopping; retry, another one may answer'))
+    const bytes = sections.reduce((sum, { section }) => sum + sectionBytes(section), 0)
+    const { appendQueueBytesMax, lingerBytesMax } = this.#deps.config
+    if (this.#bytesHeld + bytes > appendQueueBytesMax) {
+      const waiting = `${this.#bytesHeld} bytes of samples are waiting for the log, ${appendQueueBytesMax} may`
+      return Promise.reject(this.#refusal(`${waiting}; retry later`))
+    }
+    const gathering = this.#gathering ?? this.#open()
+    for (const { partition, section } of sections.flatMap(splitByRouting)) {
+      const key = partitionKey(partition)
+      const gathered = gathering.partitions.get(key) ?? { partition, sections: [] }
+      gathering.partitions.set(key, gathered)
+      gathered.sections.push(section)
+    }
+    gathering.bytes += bytes
+    gathering.sectionCount += sections.length
+    this.#hold(bytes, sections.length)
+    if (gathering.bytes >= lingerBytesMax) this.#seal(gathering)
+    return gathering.done.promise
+  }
+
+  /** Refuses what comes from now on, appends what is gathered, and waits for it at most appendDeadlineMs. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    const gathering = this.#gathering
+    if (gathering !== undefined) this.#seal(gathering)
+    const pending = [...this.#queue, ...this.#inFlight].map(({ done }) => done.promise)
+    await Promise.allSettled(pending)
+  }
+
+  #open(): Gathering {
+    const gathering: Gathering = {
+      partitions: new Map(),
+      done: Promise.withResolvers(),
+      bytes: 0,
+      sectionCount: 0,
+      cancelTimer: this.#deps.clock.schedule(this.#deps.config.lingerMs, () => this.#seal(gathering)),
+      isExpired: false,
+    }
+    this.#gathering = gathering
+    return gathering
+  }
+
+  #seal(gathering: Gathering): void {
+    this.#gathering = undefined
+    gathering.cancelTimer()
+    gathering.cancelTimer = this.#deps.clock.schedule(this.#deps.config.appendDeadlineMs, () => this.#expire(gathering))
+    this.#queue.push(gathering)
+    this.#pump()
+  }
+
+  #pump(): void {
+    while (this.#inFlight.size < this.#deps.config.appendsInFlightMax) {
+      const next = this.#queue.shift()
+      if (next === undefined) break
+      this.#inFlight.add(next)
+      void this.#send(next)
+    }
+    this.#deps.metrics.appendsInFlight.set(this.#inFlight.size)
+  }
+
+  async #send(gathering: Gathering): Promise<void> {
+    const { clock, metrics, sampleLog } = this.#deps
+    const startedMs = clock.nowMs()
+    let result = 'confirmed'
+    try {
+      await sampleLog.append(this.#encode(gathering))
+      gathering.done.resolve()
+    } catch (error) {
+      result = 'refused'
+      gathering.done.reject(this.#unavailable(error))
+    }
+    metrics.appendDuration.observe({ result }, (clock.nowMs() - startedMs) / 1000)
+    gathering.cancelTimer()
+    this.#inFlight.delete(gathering)
+    this.#hold(-gathering.bytes, -gathering.sectionCount)
+    this.#pump()
+  }
+
+  #encode(gathering: Gathering): LogAppend[] {
+    const { recordBytesMax } = this.#deps.config
+    const receivedAtMs = this.#deps.clock.nowMs()
+    const appends: LogAppend[] = []
+    for (const { partition, sections } of gathering.partitions.values()) {
+      for (const payload of packRecords(sections, { receivedAtMs, recordBytesMax }))
+        appends.push({ ...partition, payload })
+    }
+    return appends
+  }
+
+  #expire(gathering: Gathering): void {
+    gathering.isExpired = true
+    const waiting = this.#queue.indexOf(gathering)
+    if (waiting >= 0) {
+      this.#queue.splice(waiting, 1)
+      this.#hold(-gathering.bytes, -gathering.sectionCount)
+    }
+    const { appendDeadlineMs } = this.#deps.config
+    const message = `The sample log did not confirm within ${appendDeadlineMs} ms; send the same request again`
+    gathering.done.reject(overload('log-unavailable', message, this.#deps))
+  }
+
+  #unavailable(error: unknown): ApiError {
+    const { log, random } = this.#deps
+    const isKnown = error instanceof LogUnavailableError
+    log.warn(
+      { err: error },
+      isKnown ? 'the sample log refused an append' : 'an append to the sample log failed unexpectedly',
+    )
+    const id = isKnown && error.full ? 'log-full' : 'log-unavailable'
+    const reason = isKnown ? error.message : 'the append failed'
+    return overload(id, `The samples are not durable: ${reason}; send the same request again`, { random, cause: error })
+  }
+
+  #refusal(message: string): ApiError {
+    return overload('overloaded', message, this.#deps)
+  }
+
+  #hold(bytes: number, sectionCount: number): void {
+    this.#bytesHeld += bytes
+    this.#sectionsHeld += sectionCount
+    this.#deps.metrics.lingerBytes.set(this.#bytesHeld)
+    this.#deps.metrics.lingerSections.set(this.#sectionsHeld)
+  }
+}

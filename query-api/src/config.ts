@@ -1,0 +1,73 @@
+/**
+ * Settings of the query API: what one answer, one process and one live viewer may cost. Sizes are in bytes, durations in
+ * ms. A point is one step of one series in an answer: about 28 bytes while it is gathered (min, max, sum, count), some
+ * 50 bytes of JSON.
+ */
+import { type ConfigOf, integer, type Settings } from '@minutely/lib/config'
+
+export const querySettings = {
+  connectionsMax: {
+    name: 'QUERY_CONNECTIONS_MAX',
+    shape: integer({ min: 1, max: 200 }),
+    default: '8',
+    description: 'Connections to Postgres for reading; further queries wait for one',
+  },
+  timeoutMs: {
+    name: 'QUERY_TIMEOUT_MS',
+    shape: integer({ min: 100, max: 600_000 }),
+    default: '10000',
+    unit: 'ms',
+    description: 'Longest time a query may take, waiting for a connection included',
+  },
+  seriesMax: {
+    name: 'QUERY_SERIES_MAX',
+    shape: integer({ min: 1, max: 100_000 }),
+    default: '1000',
+    unit: 'series',
+    description: 'Most series in one answer',
+  },
+  pointsMax: {
+    name: 'QUERY_POINTS_MAX',
+    shape: integer({ min: 1000, max: 20_000_000 }),
+    default: '500000',
+    unit: 'points',
+    description: 'Most points (series x steps) in one answer',
+  },
+  pointsInFlightMax: {
+    name: 'QUERY_POINTS_IN_FLIGHT_MAX',
+    shape: integer({ min: 1000, max: 200_000_000 }),
+    default: '4000000',
+    unit: 'points',
+    description: 'Most points of all answers being built or sent at one time; beyond it 503. 28 bytes each',
+  },
+  rangeDaysMax: {
+    name: 'QUERY_RANGE_DAYS_MAX',
+    shape: integer({ min: 1, max: 3660 }),
+    default: '400',
+    unit: 'days',
+    description: 'Longest time range of one question; as long as the retention is enough',
+  },
+  viewersMax: {
+    name: 'QUERY_VIEWERS_MAX',
+    shape: integer({ min: 0, max: 20_000 }),
+    default: '1000',
+    unit: 'viewers',
+    description: 'Most live streams at one time; beyond it 503',
+  },
+  viewerBufferBytesMax: {
+    name: 'QUERY_VIEWER_BUFFER_BYTES_MAX',
+    shape: integer({ min: 16_384, max: 268_435_456 }),
+    default: '1048576',
+    unit: 'bytes',
+    description: 'A live viewer with more than this unsent is too slow and is dropped',
+  },
+  replayMinutesMax: {
+    name: 'QUERY_REPLAY_MINUTES_MAX',
+    shape: integer({ min: 0, max: 1440 }),
+    default: '60',
+    unit: 'minutes',
+    description: 'How far back Last-Event-ID replays closed minutes; older asks the client to reload the range',
+  },
+} satisfies Settings
+
+export type QueryConfig = ConfigOf<typeof querySettings>

@@ -1,0 +1,191 @@
+/** Live streams over HTTP: what comes first, replay after a reconnect, heartbeats, bounds, and a clean end. */
+import assert from 'node:assert/strict'
+import { before, beforeEach, describe, it } from 'node:test'
+import { minuteMs } from '@minutely/schema/limits'
+import type { LiveMinute } from '@minutely/schema/query-wire'
+import { createTestApi, eventually, insertSeries, nowMs, setCompleteThrough, startMs } from './test-api.ts'
+
+const at = (minute: number): number => startMs + minute * minuteMs
+const server = { tenantId: 'default', serverId: 'web-1' }
+const series = { metricId: 'm', labels: {} }
+
+let api: Awaited<ReturnType<typeof createTestApi>>
+before(async () => {
+  api = await createTestApi({ viewersMax: 2, replayMinutesMax: 60 })
+  await insertSeries(
+    api.pool,
+    { serverId: 'web-1', ...series },
+    [50, 55, 56, 57, 58].map((minute) => ({ atMs: at(minute), values: [minute] })),
+  )
+  await setCompleteThrough(api.pool, at(58))
+})
+beforeEach(() => api.live.connect(undefined))
+
+interface SseEvent {
+  event: string
+  id: string | undefined
+  data: Record<string, unknown>
+}
+
+async function openStream(path: string, headers: Record<string, string> = {}) {
+  const abort = new AbortController()
+  const response = await api.get(path, { headers, signal: abort.signal })
+  assert.equal(response.status, 200, path)
+  assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
+  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  const next = async (): Promise<SseEvent | undefined> => {
+    for (;;) {
+      const end = text.indexOf('\n\n')
+      if (end < 0) {
+        const { value, done } = await reader.read()
+        if (done) return undefined
+        text += value
+        continue
+      }
+      const fields = new Map(
+        text
+          .slice(0, end)
+          .split('\n')
+          .map((line) => line.split(/: (.*)/s) as [string, string]),
+      )
+      text = text.slice(end + 2)
+      const event = fields.get('event')
+      // `retry` stands alone.
+      if (event !== undefined) return { event, id: fields.get('id'), data: JSON.parse(fields.get('data') ?? 'null') }
+    }
+  }
+  return { next, close: () => abort.abort() }
+}
+
+function minute(atMs: number, value: number, provisional = true): LiveMinute {
+  const values = { min: value, max: value, avg: value, sum: value, count: 1 }
+  return {
+    serverId: 'web-1',
+    minuteMs: atMs,
+    provisional,
+    completeThroughMs: at(58),
+    series: [{ ...series, ...values }],
+  }
+}
+
+const noViewers = () =>
+  eventually(async () => assert.match(await api.registry.metrics(), /^minutely_query_viewers 0$/m))
+const brief = (event: SseEvent | undefined) => [event?.event, event?.data['minuteMs'], event?.data['provisional']]
+
+describe('the stream of a server', () => {
+  it('starts with its status and the open minutes, then passes on what is published', async () => {
+    api.live.connect({ openMinutes: () => [minute(at(59), 1)], completeThroughMs: () => at(58) })
+    const stream = await openStream('/v1/servers/web-1/live')
+    assert.deepEqual(await stream.next(), {
+      event: 'status',
+      id: undefined,
+      data: { nowMs, completeThroughMs: at(58) },
+    })
+    assert.deepEqual(brief(await stream.next()), ['minute', at(59), true])
+    assert.equal(api.live.isWatched(server), true)
+    api.live.publish(server, minute(at(59), 2, false))
+    const closed = await stream.next()
+    assert.deepEqual(brief(closed), ['minute', at(59), false])
+    assert.equal(closed?.id, String(at(58)))
+    assert.deepEqual(closed?.data['series'], minute(at(59), 2).series)
+    stream.close()
+    await noViewers()
+    assert.equal(api.live.isWatched(server), false)
+  })
+
+  it('replays stored minutes from a margin before Last-Event-ID', async () => {
+    const stream = await openStream('/v1/servers/web-1/live', { 'last-event-id': String(at(58)) })
+    await stream.next()
+    assert.deepEqual(brief(await stream.next()), ['minute', at(56), false])
+    assert.deepEqual(brief(await stream.next()), ['minute', at(57), false])
+    // Stored, but not all partitions are that far.
+    assert.deepEqual(brief(await stream.next()), ['minute', at(58), true])
+    stream.close()
+    await noViewers()
+  })
+
+  it('loses nothing that is published while it replays', async () => {
+    // The viewer is held at its first question to Postgres: it listens already, and has read nothing.
+    const locker = await api.pool.connect()
+    await locker.query('begin')
+    await locker.query('lock table partition_progress in access exclusive mode')
+    const opening = openStream('/v1/servers/web-1/live', { 'last-event-id': String(at(58)) })
+    await eventually(() => assert.equal(api.live.isWatched(server), true))
+    api.live.publish(server, minute(at(59), 3, false))
+    await locker.query('rollback')
+    locker.release()
+    const stream = await opening
+    const seen: unknown[] = []
+    for (let i = 0; i < 5; i++) seen.push((await stream.next())?.data['minuteMs'])
+    assert.deepEqual(seen, [undefined, at(56), at(57), at(58), at(59)])
+    stream.close()
+    await noViewers()
+  })
+
+  it('asks for a reload when too much was missed, or the id is none of its own', async () => {
+    for (const id of [String(nowMs - 61 * minuteMs), 'abc']) {
+      const stream = await openStream('/v1/servers/web-1/live', { 'last-event-id': id })
+      await stream.next()
+      const reset = await stream.next()
+      assert.equal(reset?.event, 'reset')
+      assert.equal(reset?.id, String(at(58)))
+      stream.close()
+      await noViewers()
+    }
+  })
+
+  it('is 404 for an unknown server, and watches nothing', async () => {
+    const response = await api.get('/v1/servers/nobody/live')
+    assert.equal(response.status, 404)
+    assert.equal(api.live.watchedCount, 0)
+  })
+
+  it('sends its status every 15 s', async () => {
+    const stream = await openStream('/v1/servers/web-1/live')
+    await stream.next()
+    api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(59) })
+    await api.clock.advance(15_000)
+    assert.deepEqual((await stream.next())?.data, { nowMs: nowMs + 15_000, completeThroughMs: at(59) })
+    stream.close()
+    await noViewers()
+  })
+
+  it('is refused with 503 past the most viewers', async () => {
+    const streams = [await openStream('/v1/live'), await openStream('/v1/servers/web-1/live')]
+    const response = await api.get('/v1/live')
+    assert.equal(response.status, 503)
+    assert.equal(((await response.json()) as { error: string }).error, 'too-many-viewers')
+    assert.equal(response.headers.get('retry-after'), '15')
+    for (const stream of streams) stream.close()
+    await noViewers()
+  })
+})
+
+describe('the stream of the fleet', () => {
+  it('tells progress when it opens and when there is more', async () => {
+    api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(59) })
+    const stream = await openStream('/v1/live')
+    assert.equal((await stream.next())?.event, 'status')
+    assert.deepEqual(await stream.next(), {
+      event: 'progress',
+      id: String(at(59)),
+      data: { completeThroughMs: at(59) },
+    })
+    api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(60) })
+    await api.clock.advance(2500)
+    assert.deepEqual((await stream.next())?.data, { completeThroughMs: at(60) })
+    stream.close()
+    await noViewers()
+  })
+})
+
+describe('stopping', () => {
+  it('ends every stream, so that the server can close', async () => {
+    const streams = [await openStream('/v1/live'), await openStream('/v1/servers/web-1/live')]
+    await api.stop()
+    for (const stream of streams) while ((await stream.next()) !== undefined);
+    assert.equal(api.live.watchedCount, 0)
+    assert.equal(api.clock.pendingCount, 0)
+  })
+})

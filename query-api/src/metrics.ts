@@ -1,0 +1,45 @@
+/** What the query API counts about itself. Durations are in seconds, as Prometheus wants them. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+export function createQueryMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    durationSeconds: new Histogram({
+      name: 'minutely_query_duration_seconds',
+      help: 'From request to the end of its answer, by route',
+      labelNames: ['route'],
+      buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    answers: new Counter({
+      name: 'minutely_query_answers_total',
+      help: 'Answers by route and status; status 499 is a client that went away before its answer',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+    storedRows: new Counter({
+      name: 'minutely_query_stored_rows_total',
+      help: 'Minute rows read from Postgres',
+      registers,
+    }),
+    points: new Counter({
+      name: 'minutely_query_points_total',
+      help: 'Points (series x steps) of all range answers',
+      registers,
+    }),
+    pointsInFlight: new Gauge({
+      name: 'minutely_query_points_in_flight',
+      help: 'Points of the answers being built or sent',
+      registers,
+    }),
+    viewers: new Gauge({ name: 'minutely_query_viewers', help: 'Open live streams', registers }),
+    viewersDropped: new Counter({
+      name: 'minutely_query_viewers_dropped_total',
+      help: 'Live streams the server ended, by reason: slow or backlog',
+      labelNames: ['reason'],
+      registers,
+    }),
+  }
+}
+
+export type QueryMetrics = ReturnType<typeof createQueryMetrics>

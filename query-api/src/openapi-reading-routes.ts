@@ -1,0 +1,215 @@
+/** The routes that read, for the OpenAPI document: lists, ranges and live streams. */
+import type { ErrorId } from '@minutely/schema/error-catalogue'
+import {
+  aggregations,
+  liveMinute,
+  liveProgress,
+  liveReset,
+  liveStatus,
+  metricSeriesAnswer,
+  metricsAnswer,
+  seriesAnswer,
+  serversAnswer,
+} from '@minutely/schema/query-wire'
+import { metricId, serverId } from '@minutely/schema/sample-wire'
+import { z } from 'zod'
+import type { ZodOpenApiContentObject } from 'zod-openapi'
+import type { RouteDescription } from './openapi-routes.ts'
+import { serversLimit } from './servers.ts'
+
+const startMs = 1_764_028_800_000
+const instant = z
+  .string()
+  .describe('ms since the epoch, RFC 3339 with an offset, `now`, or before now: `-15m` (units s, m, h, d, w)')
+
+const rangeQuery = {
+  from: instant.optional().meta({ example: '-1h' }),
+  to: instant.optional().meta({ example: 'now' }),
+  stepMs: z.int().multipleOf(60_000).optional().describe('Default: a round step that gives about 720 steps at most'),
+  agg: z.array(z.enum(aggregations)).optional().describe('Repeated or comma-separated; default all five'),
+  'label.<name>': z
+    .array(z.string())
+    .optional()
+    .describe('A label filter, e.g. `label.cpu.mode=user`; values of one label are alternatives, labels add up'),
+}
+const rangeErrors: readonly ErrorId[] = [
+  'parameter-invalid',
+  'range-invalid',
+  'not-acceptable',
+  'too-many-series',
+  'too-many-points',
+  'query-timeout',
+  'overloaded',
+  'store-unavailable',
+]
+const rangeHeaders = {
+  ETag: { schema: { type: 'string' as const }, description: 'Changes when the answer does, late data included' },
+}
+const exampleColumns = { min: [0.1, null], max: [0.9, null], avg: [0.45, null], sum: [27, null], count: [60, null] }
+const exampleAnswer = {
+  startMs,
+  endMs: startMs + 120_000,
+  stepMs: 60_000,
+  completeThroughMs: startMs + 60_000,
+  provisionalFromMs: startMs + 60_000,
+  series: [{ metricId: 'system.cpu.utilization', labels: { 'cpu.mode': 'user' }, ...exampleColumns }],
+}
+
+function rangeContent(schema: z.ZodType, example: unknown): ZodOpenApiContentObject {
+  return {
+    'application/json': { schema, example },
+    'application/x-ndjson': {
+      schema: { type: 'string', description: 'The answer without `series` as the first line, then a line per series' },
+    },
+    'text/csv': {
+      schema: { type: 'string', description: 'A line per series and step that has data' },
+      example: `metricId,labels,timeMs,provisional,avg\r\nsystem.cpu.utilization,"{""cpu.mode"":""user""}",${startMs},false,0.45\r\n`,
+    },
+  }
+}
+
+function events(description: string, shapes: readonly z.ZodType[]): ZodOpenApiContentObject {
+  return { 'text/event-stream': { schema: z.union(shapes as [z.ZodType, z.ZodType]).describe(description) } }
+}
+
+const lists: readonly RouteDescription[] = [
+  {
+    path: '/v1/servers',
+    method: 'get',
+    operationId: 'listServers',
+    tag: 'ranges',
+    summary: 'Servers, sorted by id, page by page',
+    parameters: {
+      query: z.object({
+        query: z.string().optional().describe('Part of the server id, in any case'),
+        limit: z
+          .int()
+          .min(serversLimit.min)
+          .max(serversLimit.max)
+          .optional()
+          .describe(`Default ${serversLimit.default}`),
+        cursor: z.string().optional().describe('nextCursor of the page before'),
+      }),
+    },
+    answer: {
+      status: '200',
+      description: 'A page; nextCursor is null on the last one',
+      content: {
+        'application/json': {
+          schema: serversAnswer,
+          example: {
+            servers: [{ serverId: 'web-17', firstSeenMs: startMs, lastSeenMs: startMs + 60_000, seriesCount: 80 }],
+            nextCursor: null,
+          },
+        },
+      },
+    },
+    errors: ['parameter-invalid', 'query-timeout', 'store-unavailable'],
+  },
+  {
+    path: '/v1/servers/{serverId}/metrics',
+    method: 'get',
+    operationId: 'listMetrics',
+    tag: 'ranges',
+    summary: 'Series of a server, with when they were first and last seen',
+    parameters: { path: z.object({ serverId }) },
+    answer: { status: '200', description: 'All of them', content: { 'application/json': { schema: metricsAnswer } } },
+    errors: ['parameter-invalid', 'server-not-found', 'query-timeout', 'store-unavailable'],
+  },
+]
+
+const ranges: readonly RouteDescription[] = [
+  {
+    path: '/v1/servers/{serverId}/series',
+    method: 'get',
+    operationId: 'readServerRange',
+    tag: 'ranges',
+    summary: 'A range of a server, columnar',
+    description: 'from is floored to the step, to is ceiled; startMs and endMs say to what. Default: the last hour.',
+    parameters: {
+      path: z.object({ serverId }),
+      query: z.object({
+        metricId: z
+          .array(z.string())
+          .optional()
+          .describe('Names or globs (`system.cpu.*`), repeated or comma-separated; default all'),
+        ...rangeQuery,
+      }),
+    },
+    answer: {
+      status: '200',
+      description: 'The range',
+      content: rangeContent(seriesAnswer, exampleAnswer),
+      headers: rangeHeaders,
+    },
+    errors: [...rangeErrors, 'server-not-found'],
+  },
+  {
+    path: '/v1/metrics/{metricId}/series',
+    method: 'get',
+    operationId: 'readMetricRange',
+    tag: 'ranges',
+    summary: 'A range of one metric across servers, columnar',
+    parameters: {
+      path: z.object({ metricId }),
+      query: z.object({
+        ...rangeQuery,
+        limit: z.int().min(1).optional().describe('Most series to answer, default 100'),
+        order: z
+          .string()
+          .optional()
+          .describe('`serverId` (default), or an aggregation of the whole range, `:desc` (default) or `:asc`')
+          .meta({ example: 'max:desc' }),
+        quantile: z.array(z.number().min(0).max(1)).optional().describe('Of avg across all matching series, per step'),
+      }),
+    },
+    answer: {
+      status: '200',
+      description: 'The range',
+      content: rangeContent(metricSeriesAnswer, {
+        ...exampleAnswer,
+        matchedSeriesCount: 1,
+        quantiles: [{ quantile: 0.95, avg: [0.45, null] }],
+        series: exampleAnswer.series.map((series) => ({ serverId: 'web-17', ...series })),
+      }),
+      headers: rangeHeaders,
+    },
+    errors: [...rangeErrors, 'metric-not-found'],
+  },
+]
+
+const live: readonly RouteDescription[] = [
+  {
+    path: '/v1/servers/{serverId}/live',
+    method: 'get',
+    operationId: 'watchServer',
+    tag: 'live',
+    summary: 'Minutes of a server as they grow and close (Server-Sent Events)',
+    description:
+      'Events: `status` at once and every 15 s, `minute`, `reset`. A `minute` replaces what was known of that minute for the ' +
+      'series in it. Last-Event-ID replays what was stored since; `reset` means: read the range again.',
+    parameters: { path: z.object({ serverId }), header: z.object({ 'Last-Event-ID': z.string().optional() }) },
+    answer: {
+      status: '200',
+      description: 'A stream without end',
+      content: events('The data of an event, by its name', [liveMinute, liveStatus, liveReset]),
+    },
+    errors: ['parameter-invalid', 'server-not-found', 'too-many-viewers', 'query-timeout', 'store-unavailable'],
+  },
+  {
+    path: '/v1/live',
+    method: 'get',
+    operationId: 'watchFleet',
+    tag: 'live',
+    summary: 'How far the fleet is complete (Server-Sent Events)',
+    description: 'Events: `status` at once and every 15 s, `progress` when more minutes are closed.',
+    answer: {
+      status: '200',
+      description: 'A stream without end',
+      content: events('The data of an event, by its name', [liveProgress, liveStatus]),
+    },
+    errors: ['parameter-invalid', 'too-many-viewers', 'query-timeout', 'store-unavailable'],
+  },
+]
+
+export const readingRoutes: readonly RouteDescription[] = [...lists, ...ranges, ...live]

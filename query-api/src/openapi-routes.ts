@@ -1,0 +1,136 @@
+/** What the OpenAPI document says of each route: parameters, bodies, answers, examples and the errors that can come. */
+import type { ErrorId } from '@minutely/schema/error-catalogue'
+import { avroContentType, columnsRequest, rowsRequest, samplesAnswer } from '@minutely/schema/sample-wire'
+import { z } from 'zod'
+import type { ZodOpenApiContentObject, ZodOpenApiHeadersObject, ZodOpenApiParameters } from 'zod-openapi'
+import { readingRoutes } from './openapi-reading-routes.ts'
+
+export interface RouteDescription {
+  readonly path: string
+  readonly method: 'get' | 'post'
+  readonly operationId: string
+  readonly tag: 'samples' | 'ranges' | 'live' | 'operation'
+  readonly summary: string
+  readonly description?: string
+  readonly parameters?: ZodOpenApiParameters
+  readonly body?: ZodOpenApiContentObject
+  readonly answer: {
+    readonly status: `${2}${string}`
+    readonly description: string
+    readonly content: ZodOpenApiContentObject
+    readonly headers?: ZodOpenApiHeadersObject
+  }
+  readonly errors: readonly ErrorId[]
+}
+
+const startMs = 1_764_028_800_000
+
+const samples: RouteDescription = {
+  path: '/v1/samples',
+  method: 'post',
+  operationId: 'postSamples',
+  tag: 'samples',
+  summary: 'Send samples',
+  description:
+    'Content-Encoding gzip, zstd or identity; at most 1 MiB compressed and 8 MiB decoded. Answered once the samples are ' +
+    'durable. A bad sample is refused alone and listed in `rejected`. Sending a sample twice is harmless.',
+  body: {
+    'application/json': {
+      schema: z.union([columnsRequest, rowsRequest]),
+      examples: {
+        columns: {
+          value: {
+            serverId: 'web-17',
+            startMs,
+            stepMs: 1000,
+            series: [{ metricId: 'system.cpu.utilization', labels: { 'cpu.mode': 'user' }, values: [0.31, null, 0.3] }],
+          },
+        },
+        rows: { value: { samples: [{ serverId: 'web-17', metricId: 'room.temperature', value: 21.5, ts: startMs }] } },
+      },
+    },
+    [avroContentType]: {
+      schema: {
+        type: 'string',
+        description: 'Avro single-object encoding of SampleBatch (schema/avro/sample-batch.avsc)',
+      },
+    },
+  },
+  answer: {
+    status: '202',
+    description: 'Durable',
+    content: { 'application/json': { schema: samplesAnswer, example: { accepted: 2, rejected: [] } } },
+  },
+  errors: [
+    'body-unreadable',
+    'body-not-decompressible',
+    'body-too-large',
+    'content-type-unsupported',
+    'content-encoding-unsupported',
+    'nothing-acceptable',
+    'overloaded',
+    'log-unavailable',
+    'log-full',
+  ],
+}
+
+const json = (schema: z.ZodType, example: unknown): ZodOpenApiContentObject => ({
+  'application/json': { schema, example },
+})
+
+const operation: readonly RouteDescription[] = [
+  {
+    path: '/v1/openapi.json',
+    method: 'get',
+    operationId: 'readOpenApi',
+    tag: 'operation',
+    summary: 'This document',
+    answer: {
+      status: '200',
+      description: 'OpenAPI 3.1',
+      content: json(z.looseObject({ openapi: z.string() }), { openapi: '3.1.0' }),
+    },
+    errors: [],
+  },
+  {
+    path: '/healthz',
+    method: 'get',
+    operationId: 'readHealth',
+    tag: 'operation',
+    summary: 'Whether the process lives',
+    answer: {
+      status: '200',
+      description: 'It does',
+      content: json(z.object({ status: z.literal('ok') }), { status: 'ok' }),
+    },
+    errors: [],
+  },
+  {
+    path: '/readyz',
+    method: 'get',
+    operationId: 'readReadiness',
+    tag: 'operation',
+    summary: 'Whether the process can serve; 503 with what is missing when not',
+    answer: {
+      status: '200',
+      description: 'It can',
+      content: json(z.object({ status: z.literal('ready') }), { status: 'ready' }),
+    },
+    errors: [],
+  },
+  {
+    path: '/metrics',
+    method: 'get',
+    operationId: 'readMetrics',
+    tag: 'operation',
+    summary: "The process' own figures for Prometheus",
+    answer: {
+      status: '200',
+      description: 'Text exposition format',
+      content: { 'text/plain': { schema: { type: 'string' } } },
+    },
+    errors: [],
+  },
+]
+
+export const routeDescriptions: readonly RouteDescription[] = [samples, ...readingRoutes, ...operation]

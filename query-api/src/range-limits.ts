@@ -1,0 +1,65 @@
+/**
+ * What one answer may hold, and what all answers of the process may hold at one time. A refusal says the numbers and how
+ * to narrow the question.
+ */
+import { ApiError } from '@minutely/schema/error-catalogue'
+import type { QueryConfig } from './config.ts'
+import { roundStepFor, type TimeRange } from './time-range.ts'
+
+export function tooManySeries(matched: number, seriesMax: number): ApiError {
+  return new ApiError(
+    'too-many-series',
+    `The question matches ${matched} series, one answer holds at most ${seriesMax}; narrow it by metricId or label.<name>`,
+    { details: { matchedSeries: matched, seriesMax } },
+  )
+}
+
+/** @throws ApiError too-many-points, naming the smallest step that would fit. */
+export function assertPointsFit(seriesCount: number, range: TimeRange, config: QueryConfig): void {
+  const { pointsMax } = config
+  const points = seriesCount * range.stepCount
+  if (points <= pointsMax) return
+  const span = { fromMs: range.startMs, toMs: range.endMs }
+  const fittingStepMs = roundStepFor(span, Math.floor(pointsMax / seriesCount))
+  throw new ApiError(
+    'too-many-points',
+    `The answer would hold ${points} points (${seriesCount} series x ${range.stepCount} steps), at most ${pointsMax} are ` +
+      `allowed; stepMs=${fittingStepMs} fits, or ask for a shorter range or fewer series`,
+    { details: { points, pointsMax, seriesCount, stepCount: range.stepCount, fittingStepMs } },
+  )
+}
+
+/** Points of the answers being built or sent. Never queues: a queue would only hold requests that time out later. */
+export class PointBudget {
+  readonly #limit: number
+  readonly #onChange: (points: number) => void
+  #used = 0
+
+  constructor(limit: number, onChange: (points: number) => void) {
+    this.#limit = limit
+    this.#onChange = onChange
+  }
+
+  /** @returns gives them back; may be called more than once. @throws ApiError overloaded. */
+  take(points: number): () => void {
+    // An answer larger than the whole budget is let through alone: its own limit has already allowed it.
+    if (this.#used > 0 && this.#used + points > this.#limit) {
+      throw new ApiError(
+        'overloaded',
+        `${this.#used} points are being answered, this answer has ${points}, at most ${this.#limit} fit at one time; ask again shortly`,
+        { retryAfterS: 1 },
+      )
+    }
+    this.#change(points)
+    let held = points
+    return () => {
+      this.#change(-held)
+      held = 0
+    }
+  }
+
+  #change(points: number): void {
+    this.#used += points
+    this.#onChange(this.#used)
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * A question about a range, read from the query string: which series, which steps, which aggregations. Names and
+ * meaning are fixed for clients (design.md section 7).
+ */
+import { metricIdLengthMax, metricIdPattern, serverIdLengthMax, serverIdPattern } from '@minutely/schema/limits'
+import { type Aggregation, aggregations } from '@minutely/schema/query-wire'
+import type { QueryConfig } from './config.ts'
+import { invalid, labelPrefix, Parameters, show } from './parameters.ts'
+import { readSelector, type SeriesSelector } from './series-selector.ts'
+import { readTimeRange, type TimeRange } from './time-range.ts'
+
+export interface RangeQuestion {
+  readonly selector: SeriesSelector
+  readonly range: TimeRange
+  /** In the order of the contract, whatever the order in the question. */
+  readonly aggregations: readonly Aggregation[]
+}
+
+export interface ServerQuestion extends RangeQuestion {
+  readonly serverId: string
+}
+
+/** `serverId` ascending, or the series with the highest (or lowest) value of the whole range first. */
+export interface SeriesOrder {
+  readonly by: Aggregation | 'serverId'
+  readonly descending: boolean
+}
+
+export interface MetricQuestion extends RangeQuestion {
+  readonly metricId: string
+  readonly limit: number
+  readonly order: SeriesOrder
+  /** Of avg across series, per step; each in [0, 1]. */
+  readonly quantiles: readonly number[]
+}
+
+const rangeParameters = ['from', 'to', 'stepMs', 'agg', labelPrefix]
+export const serverRangeParameters: readonly string[] = ['metricId', ...rangeParameters]
+export const metricRangeParameters: readonly string[] = [...rangeParameters, 'limit', 'order', 'quantile']
+
+const quantilesMax = 10
+const metricLimitDefault = 100
+const orders = ['serverId', ...aggregations.flatMap((name) => [name, `${name}:desc`, `${name}:asc`] as const)] as const
+
+interface Asked {
+  readonly query: unknown
+  readonly nowMs: number
+  readonly config: QueryConfig
+}
+
+export function readServerQuestion(serverId: string, asked: Asked): ServerQuestion {
+  const parameters = new Parameters(asked.query, serverRangeParameters)
+  return { serverId: readServerId(serverId), ...readRangeQuestion(parameters, asked) }
+}
+
+export function readMetricQuestion(metricId: string, asked: Asked): MetricQuestion {
+  const parameters = new Parameters(asked.query, metricRangeParameters)
+  const question = readRangeQuestion(parameters, asked)
+  const word = parameters.word('order', orders) ?? 'serverId'
+  const [by, direction] = word.split(':') as [SeriesOrder['by'], string?]
+  return {
+    ...question,
+    metricId: readMetricId(metricId),
+    selector: { ...question.selector, metricGlobs: [metricId] },
+    limit: parameters.integer('limit', {
+      min: 1,
+      max: asked.config.seriesMax,
+      default: Math.min(metricLimitDefault, asked.config.seriesMax),
+    }),
+    order: { by, descending: by !== 'serverId' && direction !== 'asc' },
+    quantiles: readQuantiles(parameters),
+  }
+}
+
+function readRangeQuestion(parameters: Parameters, asked: Asked): RangeQuestion {
+  const wanted = parameters.list('agg')
+  const unknown = wanted.find((name) => !(aggregations as readonly string[]).includes(name))
+  if (unknown !== undefined) throw invalid('agg', `is ${show(unknown)}, it must be of ${aggregations.join(', ')}`)
+  return {
+    selector: readSelector(parameters),
+    range: readTimeRange(parameters, { nowMs: asked.nowMs, rangeDaysMax: asked.config.rangeDaysMax }),
+    aggregations: aggregations.filter((name) => wanted.length === 0 || wanted.includes(name)),
+  }
+}
+
+function readQuantiles(parameters: Parameters): number[] {
+  const texts = parameters.list('quantile')
+  if (texts.length > quantilesMax)
+    throw invalid('quantile', `has ${texts.length} items, at most ${quantilesMax} are read`)
+  return texts.map((text) => {
+    const quantile = /^(0(\.\d{1,9})?|1(\.0{1,9})?)$/.test(text) ? Number(text) : Number.NaN
+    if (Number.isNaN(quantile)) throw invalid('quantile', `is ${show(text)}, it must be from 0 to 1, e.g. 0.95`)
+    return quantile
+  })
+}
+
+export function readServerId(serverId: string): string {
+  if (serverId.length <= serverIdLengthMax && serverIdPattern.test(serverId)) return serverId
+  throw invalid(
+    'serverId',
+    `is ${show(serverId)}; a server id matches ${serverIdPattern.source}, ${serverIdLengthMax} characters at most`,
+  )
+}
+
+function readMetricId(metricId: string): string {
+  if (metricId.length <= metricIdLengthMax && metricIdPattern.test(metricId)) return metricId
+  throw invalid(
+    'metricId',
+    `is ${show(metricId)}; a metric name matches ${metricIdPattern.source}, ${metricIdLengthMax} characters at most`,
+  )
+}

@@ -1,0 +1,122 @@
+/**
+ * HTTP of everything that is asked once and answered once: servers, metrics, ranges, the OpenAPI document. Reads
+ * parameters, runs the question, sets headers; what an answer holds is decided elsewhere.
+ *
+ * Each question runs under a signal that fires when its client goes away or the service stops, so that nothing is
+ * computed for nobody. Range answers have an ETag and are to be revalidated each time (`no-cache`): late data may change
+ * what was final.
+ */
+import { Readable } from 'node:stream'
+import type { Clock } from '@minutely/lib/clock'
+import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { Pool } from '@minutely/lib/postgres/pool'
+import { ApiError } from '@minutely/schema/error-catalogue'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { chooseFormat } from './accept.ts'
+import type { QueryConfig } from './config.ts'
+import type { QueryMetrics } from './metrics.ts'
+import { openApiDocument } from './openapi.ts'
+import { Parameters } from './parameters.ts'
+import { answerFormats, encodeAnswer, etagOf, type RangeAnswer } from './range-answer.ts'
+import type { PointBudget } from './range-limits.ts'
+import { readMetricQuestion, readServerId, readServerQuestion } from './range-question.ts'
+import { readMetric } from './read-metric.ts'
+import { readRange } from './read-range.ts'
+import { listMetrics, listServers, readServersQuestion, serversParameters } from './servers.ts'
+import { inStoreSession, type StoreSession } from './store-session.ts'
+
+export interface RouteDeps {
+  readonly pool: Pool
+  readonly live: LiveChannel
+  readonly clock: Clock
+  readonly metrics: QueryMetrics
+  readonly budget: PointBudget
+  /** Fires when the service stops. */
+  readonly stopping: AbortSignal
+}
+
+/** A client that takes nothing of its answer for this long has lost its right to the memory it holds. */
+const answerStallMs = 60_000
+
+type ServerRequest = FastifyRequest<{ Params: { serverId: string } }>
+type MetricRequest = FastifyRequest<{ Params: { metricId: string } }>
+
+export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, deps: RouteDeps): void {
+  const { live, budget, clock, metrics } = deps
+  const run = <T>(reply: FastifyReply, work: (session: StoreSession) => Promise<T>): Promise<T> =>
+    inStoreSession(work, { signal: signalOf(reply, deps.stopping), timeoutMs: config.timeoutMs }, deps)
+  const asked = (request: FastifyRequest) => ({ query: request.query, nowMs: clock.nowMs(), config })
+  const send = (request: FastifyRequest, reply: FastifyReply, answer: RangeAnswer): FastifyReply => {
+    metrics.points.inc(answer.matrix.count.length)
+    return sendRange(request, reply, answer)
+  }
+
+  app.get('/v1/servers', async (request, reply) => {
+    const question = readServersQuestion(new Parameters(request.query, serversParameters))
+    return run(reply, (session) => listServers(question, session))
+  })
+  app.get('/v1/servers/:serverId/metrics', async (request: ServerRequest, reply) => {
+    new Parameters(request.query, [])
+    const serverId = readServerId(request.params.serverId)
+    return run(reply, (session) => listMetrics(serverId, session))
+  })
+  app.get('/v1/servers/:serverId/series', async (request: ServerRequest, reply) => {
+    chooseFormat(request.headers.accept, answerFormats)
+    const question = readServerQuestion(request.params.serverId, asked(request))
+    return send(request, reply, await run(reply, (session) => readRange(question, { session, live, config, budget })))
+  })
+  app.get('/v1/metrics/:metricId/series', async (request: MetricRequest, reply) => {
+    chooseFormat(request.headers.accept, answerFormats)
+    const question = readMetricQuestion(request.params.metricId, asked(request))
+    return send(request, reply, await run(reply, (session) => readMetric(question, { session, config, budget })))
+  })
+  // Built when somebody asks: most processes are never asked.
+  let document: string | undefined
+  app.get('/v1/openapi.json', async (_request, reply) => {
+    document ??= openApiDocument()
+    return reply.header('cache-control', 'public, max-age=300').type('application/json; charset=utf-8').send(document)
+  })
+  observe(app, metrics)
+}
+
+/** Fires when the client goes away before its answer is out, or the service stops. */
+export function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new ApiError('request-invalid', 'The client closed its connection'))
+  })
+  return AbortSignal.any([gone.signal, stopping])
+}
+
+function sendRange(request: FastifyRequest, reply: FastifyReply, answer: RangeAnswer): FastifyReply {
+  // The client may have gone between the answer and here.
+  if (reply.raw.destroyed || reply.raw.closed) answer.release()
+  else reply.raw.once('close', answer.release)
+  const format = chooseFormat(request.headers.accept, answerFormats)
+  const etag = etagOf(answer, format)
+  reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'accept')
+  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  reply.raw.setTimeout(answerStallMs, () => reply.raw.destroy())
+  const charset = format === 'text/csv' ? '; charset=utf-8; header=present' : '; charset=utf-8'
+  return reply.header('content-type', format + charset).send(Readable.from(encodeAnswer(answer, format)))
+}
+
+/** Weak comparison, RFC 9110 section 13.1.2. */
+function matchesEtag(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false
+  const opaque = (tag: string): string => tag.trim().replace(/^W\//, '')
+  return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some((tag) => opaque(tag) === opaque(etag))
+}
+
+/** Counts what was answered; a client that went away as 499. Live streams count when they end. */
+function observe(app: FastifyInstance, metrics: QueryMetrics): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    const stopTimer = metrics.durationSeconds.startTimer({ route })
+    reply.raw.once('close', () => {
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : 499
+      metrics.answers.inc({ route, status: String(status) })
+      if (!route.endsWith('/live')) stopTimer()
+    })
+  })
+}

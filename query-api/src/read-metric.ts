@@ -1,0 +1,132 @@
+/**
+ * Answers a range of one metric across servers: the first `limit` series by server id, or those with the highest or
+ * lowest value over the whole range; and quantiles of avg across *all* matching series, step by step.
+ *
+ * Ranking by value first folds each candidate's range into a single step (4 numbers a series, whatever the range) and
+ * then reads the chosen ones in full. Quantiles need every series at every step, so there all matching series count
+ * against the limit of points.
+ *
+ * Minutes still open are not merged in: the aggregator's memory is asked by server, and asking it for 10,000 of them
+ * would copy all they hold. Steps from provisionalFromMs on show what is stored so far.
+ */
+import type { Aggregation } from '@minutely/schema/query-wire'
+import type { QueryConfig } from './config.ts'
+import { assertMetricExists, countSeries, type StoredSeries } from './dictionary.ts'
+import type { QuantileColumn, RangeAnswer } from './range-answer.ts'
+import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
+import type { MetricQuestion, SeriesOrder } from './range-question.ts'
+import { StepMatrix } from './step-matrix.ts'
+import type { StoreSession } from './store-session.ts'
+import type { TimeRange } from './time-range.ts'
+
+export interface MetricDeps {
+  readonly session: StoreSession
+  readonly config: QueryConfig
+  readonly budget: PointBudget
+}
+
+export async function readMetric(question: MetricQuestion, deps: MetricDeps): Promise<RangeAnswer> {
+  const { session, config } = deps
+  const { range, limit, order, quantiles, metricId, aggregations } = question
+  // First, as in read-range.ts: what it calls closed is in every snapshot taken later.
+  const completeThroughMs = await session.completeThroughMs()
+  const matchedSeriesCount = await countSeries(session.client, question)
+  if (matchedSeriesCount === 0) await assertMetricExists(session.client, metricId)
+
+  const needsAll = quantiles.length > 0 || order.by !== 'serverId'
+  const candidates = await session.findSeries({ ...question, limit: needsAll ? config.pointsMax : limit })
+  if (matchedSeriesCount > config.pointsMax && needsAll) throw tooManySeries(matchedSeriesCount, config.pointsMax)
+  const held: (() => void)[] = []
+  const release = (): void => held.splice(0).forEach((giveBack) => void giveBack())
+  const read = async (rows: readonly StoredSeries[], over: TimeRange): Promise<StepMatrix> => {
+    assertPointsFit(rows.length, over, config)
+    held.push(deps.budget.take(rows.length * over.stepCount))
+    return readMatrix(rows, over, session)
+  }
+  const answer = (
+    rows: readonly StoredSeries[],
+    matrix: StepMatrix,
+    columns?: readonly QuantileColumn[],
+  ): RangeAnswer => {
+    const extra = columns === undefined ? { matchedSeriesCount } : { matchedSeriesCount, quantiles: columns }
+    return { range, completeThroughMs, aggregations, rows, matrix, extra, release }
+  }
+  try {
+    if (quantiles.length > 0) {
+      const all = await read(candidates, range)
+      const chosen = rank(candidates, { totals: totalsOf(all), order }).slice(0, limit)
+      return answer(
+        pickRows(candidates, chosen),
+        all.pick(chosen),
+        quantiles.map((quantile) => quantileColumn(all, quantile)),
+      )
+    }
+    if (order.by === 'serverId') return answer(candidates, await read(candidates, range))
+    const { startMs, endMs } = range
+    const totals = await read(candidates, { startMs, endMs, stepMs: endMs - startMs, stepCount: 1 })
+    const chosen = pickRows(candidates, rank(candidates, { totals, order }).slice(0, limit))
+    return answer(chosen, await read(chosen, range))
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function readMatrix(rows: readonly StoredSeries[], range: TimeRange, session: StoreSession): Promise<StepMatrix> {
+  const matrix = new StepMatrix(rows.length, range)
+  const rowOf = new Map(rows.map(({ seriesId }, row) => [seriesId, row]))
+  const query = { seriesIds: [...rowOf.keys()], fromMs: range.startMs, toMs: range.endMs }
+  await session.readMinutes(query, (seriesId, atMs, values) => matrix.add(rowOf.get(seriesId) as number, atMs, values))
+  return matrix
+}
+
+/** Each row folded into one step. */
+export function totalsOf(matrix: StepMatrix): StepMatrix {
+  const { startMs, endMs, stepCount } = matrix.range
+  const totals = new StepMatrix(matrix.rowCount, { startMs, endMs, stepMs: endMs - startMs, stepCount: 1 })
+  for (let slot = 0; slot < matrix.count.length; slot++) {
+    const count = matrix.count[slot] as number
+    if (count === 0) continue
+    const [min, max, sum] = [matrix.min[slot] as number, matrix.max[slot] as number, matrix.sum[slot] as number]
+    totals.add(Math.floor(slot / stepCount), startMs, { min, max, sum, count })
+  }
+  return totals
+}
+
+/** Row numbers in the asked order. Series without data come last; equal ones stay in the order of the dictionary. */
+export function rank(rows: readonly StoredSeries[], by: { totals: StepMatrix; order: SeriesOrder }): number[] {
+  const numbers = rows.map((_, row) => row)
+  const { order, totals } = by
+  if (order.by === 'serverId') return numbers
+  const aggregation: Aggregation = order.by
+  const sign = order.descending ? -1 : 1
+  return numbers.sort((a, b) => {
+    const [valueA, valueB] = [totals.value(aggregation, a), totals.value(aggregation, b)]
+    if (valueA === null || valueB === null) return Number(valueA === null) - Number(valueB === null) || a - b
+    return sign * (valueA - valueB) || a - b
+  })
+}
+
+/** Per step, over the series that have data there; linear between the two nearest ranks. */
+export function quantileColumn(matrix: StepMatrix, quantile: number): QuantileColumn {
+  const { stepCount } = matrix.range
+  const present = new Float64Array(matrix.rowCount)
+  const avg = Array.from({ length: stepCount }, (_, step) => {
+    let count = 0
+    for (let row = 0; row < matrix.rowCount; row++) {
+      const value = matrix.value('avg', row * stepCount + step)
+      if (value !== null) present[count++] = value
+    }
+    if (count === 0) return null
+    const sorted = present.subarray(0, count).sort()
+    const position = quantile * (count - 1)
+    const below = sorted[Math.floor(position)] as number
+    const above = sorted[Math.ceil(position)] as number
+    return below + (above - below) * (position - Math.floor(position))
+  })
+  return { quantile, avg }
+}
+
+function pickRows(rows: readonly StoredSeries[], numbers: readonly number[]): StoredSeries[] {
+  return numbers.map((row) => rows[row] as StoredSeries)
+}

@@ -1,0 +1,148 @@
+/**
+ * Answers a range of one server: stored minutes from Postgres, and from the aggregator's memory the minutes that are still
+ * open. Instants are ms since the epoch, ranges half-open.
+ *
+ * Three things move while we read: the progress advances, minutes are stored, and stored minutes leave memory. The
+ * aggregator does these in the order *store, advance, forget*. We read in the order
+ *
+ *     completeThrough  ->  open minutes (memory)  ->  dictionary  ->  stored minutes (Postgres)
+ *
+ * - completeThrough first: what it calls closed had been stored by then, so the later snapshot has it. Read last, it could
+ *   call a minute final whose rows our snapshot had missed.
+ * - memory before Postgres: a minute in neither would have left memory before we looked, hence been stored before, hence
+ *   be in the snapshot. The other way round it could be stored after the snapshot and forgotten before the look.
+ * - a minute in both is taken from Postgres. Open minutes before completeThrough are late data: what is stored stays the
+ *   answer until the merge is stored too.
+ *
+ * read-range.pg.test.ts moves a minute at every point of this order.
+ */
+import type { LiveChannel } from '@minutely/lib/live-channel'
+import { minuteMs } from '@minutely/schema/limits'
+import type { LiveMinute } from '@minutely/schema/query-wire'
+import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
+import type { QueryConfig } from './config.ts'
+import { assertServerExists, compareSeries, countSeries, orderedLabels, type StoredSeries } from './dictionary.ts'
+import type { RangeAnswer } from './range-answer.ts'
+import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
+import type { ServerQuestion } from './range-question.ts'
+import { matchesSelector } from './series-selector.ts'
+import { StepMatrix } from './step-matrix.ts'
+import type { StoreSession } from './store-session.ts'
+
+/** Until there is more than one tenant per process, the aggregator's memory is asked for this one. */
+export const liveTenantId = 'default'
+
+export interface RangeDeps {
+  readonly session: StoreSession
+  readonly live: LiveChannel
+  readonly config: QueryConfig
+  readonly budget: PointBudget
+}
+
+interface Row extends SeriesRef {
+  /** Undefined while the series is not stored yet. */
+  readonly seriesId: number | undefined
+}
+
+export async function readRange(question: ServerQuestion, deps: RangeDeps): Promise<RangeAnswer> {
+  const { session, live, config, budget } = deps
+  const { serverId, range } = question
+  const completeThroughMs = Math.max(await session.completeThroughMs(), live.completeThroughMs())
+  const openNow = live.openMinutes({ tenantId: liveTenantId, serverId })
+  const open = openNow.filter(({ minuteMs: at }) => at >= completeThroughMs && at >= range.startMs && at < range.endMs)
+  const stored = await findStored(question, deps)
+  if (stored.length === 0 && openNow.length === 0) await assertServerExists(session.client, serverId)
+
+  const rows = mergeRows(stored, open, question)
+  if (rows.length > config.seriesMax) throw tooManySeries(rows.length, config.seriesMax)
+  assertPointsFit(rows.length, range, config)
+  const release = budget.take(rows.length * range.stepCount)
+  try {
+    const matrix = new StepMatrix(rows.length, range)
+    const isStored = await addStored(matrix, rows, {
+      session,
+      fromOpenMs: Math.min(...open.map((minute) => minute.minuteMs)),
+    })
+    addOpen(matrix, rows, { open, isStored })
+    return { range, completeThroughMs, aggregations: question.aggregations, rows, matrix, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function findStored(question: ServerQuestion, deps: RangeDeps): Promise<StoredSeries[]> {
+  const { seriesMax } = deps.config
+  const found = await deps.session.findSeries({ ...question, limit: seriesMax + 1 })
+  if (found.length > seriesMax) throw tooManySeries(await countSeries(deps.session.client, question), seriesMax)
+  return found
+}
+
+/** The stored series, and those that so far exist in open minutes only. */
+function mergeRows(stored: readonly StoredSeries[], open: readonly LiveMinute[], question: ServerQuestion): Row[] {
+  const rows = new Map<string, Row>()
+  for (const { seriesId, metricId, labels } of stored)
+    rows.set(seriesKey({ metricId, labels }), { seriesId, metricId, labels })
+  if (open.length === 0) return [...rows.values()]
+  for (const minute of open) {
+    for (const series of minute.series) {
+      const key = seriesKey(series)
+      if (rows.has(key) || !matchesSelector(question.selector, series)) continue
+      rows.set(key, { seriesId: undefined, metricId: series.metricId, labels: orderedLabels(series.labels) })
+    }
+  }
+  return [...rows.values()].sort(compareSeries)
+}
+
+type IsStored = (row: number, minuteMs: number) => boolean
+
+/** @returns whether a minute from fromOpenMs on came from Postgres. */
+async function addStored(
+  matrix: StepMatrix,
+  rows: readonly Row[],
+  source: { readonly session: StoreSession; readonly fromOpenMs: number },
+): Promise<IsStored> {
+  const rowOf = new Map<number, number>()
+  rows.forEach(({ seriesId }, row) => {
+    if (seriesId !== undefined) rowOf.set(seriesId, row)
+  })
+  const storedTail = new Set<number>()
+  const tailKey = (row: number, atMs: number): number => (atMs / minuteMs) * matrix.rowCount + row
+  const { startMs, endMs } = matrix.range
+  // Rows of one series mostly follow each other.
+  let lastId = -1
+  let row = -1
+  await source.session.readMinutes(
+    { seriesIds: [...rowOf.keys()], fromMs: startMs, toMs: endMs },
+    (seriesId, atMs, values) => {
+      if (seriesId !== lastId) {
+        lastId = seriesId
+        row = rowOf.get(seriesId) as number
+      }
+      matrix.add(row, atMs, values)
+      if (atMs >= source.fromOpenMs) storedTail.add(tailKey(row, atMs))
+    },
+  )
+  return (storedRow, atMs) => storedTail.has(tailKey(storedRow, atMs))
+}
+
+function addOpen(
+  matrix: StepMatrix,
+  rows: readonly Row[],
+  source: { readonly open: readonly LiveMinute[]; readonly isStored: IsStored },
+): void {
+  if (source.open.length === 0) return
+  const rowOf = new Map(rows.map((row, index) => [seriesKey(row), index]))
+  // The same minute may come in several parts (one per partition); a series that were in two of them counts once.
+  const added = new Set<string>()
+  for (const minute of source.open) {
+    for (const series of minute.series) {
+      const row = rowOf.get(seriesKey(series))
+      if (row === undefined || series.count === 0 || source.isStored(row, minute.minuteMs)) continue
+      const key = `${minute.minuteMs} ${row}`
+      if (added.has(key)) continue
+      added.add(key)
+      matrix.add(row, minute.minuteMs, series)
+    }
+  }
+}

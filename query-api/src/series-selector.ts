@@ -1,0 +1,83 @@
+/**
+ * Which series a question is about: metric names or globs (`*` is any number of characters; none given is all) and
+ * label filters. The same rule twice, as SQL over the dictionary and in JavaScript over open minutes;
+ * series-selector.pg.test.ts holds the two against each other.
+ */
+import { metricIdLengthMax, metricIdPattern } from '@minutely/schema/limits'
+import type { SeriesRef } from '@minutely/schema/series-identity'
+import { invalid, type Parameters, show } from './parameters.ts'
+
+export interface SeriesSelector {
+  /** Empty: every metric. */
+  readonly metricGlobs: readonly string[]
+  readonly labelFilters: ReadonlyMap<string, readonly string[]>
+}
+
+export function readSelector(parameters: Parameters): SeriesSelector {
+  const metricGlobs = parameters.list('metricId')
+  for (const glob of metricGlobs) {
+    // A glob is well-formed when putting a letter in place of each star makes a metric name.
+    if (glob.length > metricIdLengthMax || !metricIdPattern.test(glob.replaceAll('*', 'a'))) {
+      throw invalid('metricId', `is ${show(glob)}; a metric name matches ${metricIdPattern.source}, * may stand in it`)
+    }
+  }
+  return { metricGlobs, labelFilters: parameters.labelFilters() }
+}
+
+export function matchesSelector(selector: SeriesSelector, series: SeriesRef): boolean {
+  const { metricGlobs, labelFilters } = selector
+  if (metricGlobs.length > 0 && !metricGlobs.some((glob) => matchesGlob(glob, series.metricId))) return false
+  for (const [name, values] of labelFilters) {
+    const value = Object.hasOwn(series.labels, name) ? series.labels[name] : undefined
+    if (value === undefined || !values.includes(value)) return false
+  }
+  return true
+}
+
+/** Greedy with one point to go back to: linear in practice, never exponential as a regular expression may be. */
+export function matchesGlob(glob: string, name: string): boolean {
+  let atGlob = 0
+  let atName = 0
+  let star = -1
+  let resume = 0
+  while (atName < name.length) {
+    if (glob[atGlob] === '*') {
+      star = atGlob++
+      resume = atName
+    } else if (glob[atGlob] === name[atName]) {
+      atGlob++
+      atName++
+    } else if (star >= 0) {
+      atGlob = star + 1
+      atName = ++resume
+    } else {
+      return false
+    }
+  }
+  while (glob[atGlob] === '*') atGlob++
+  return atGlob === glob.length
+}
+
+/** A condition on table series; appends its values to `values`, whose places it names. */
+export function selectorSql(selector: SeriesSelector, values: unknown[]): string {
+  const conditions = ['true']
+  const place = (value: unknown): string => `$${values.push(value)}`
+  const { metricGlobs, labelFilters } = selector
+  if (metricGlobs.length > 0) {
+    const exact = metricGlobs.filter((glob) => !glob.includes('*'))
+    const patterns = metricGlobs.filter((glob) => glob.includes('*')).map(likePattern)
+    const alternatives: string[] = []
+    if (exact.length > 0) alternatives.push(`metric_id = any(${place(exact)}::text[])`)
+    if (patterns.length > 0) alternatives.push(`metric_id like any(${place(patterns)}::text[])`)
+    conditions.push(`(${alternatives.join(' or ')})`)
+  }
+  for (const [name, accepted] of labelFilters) {
+    conditions.push(`labels ->> ${place(name)}::text = any(${place(accepted)}::text[])`)
+  }
+  return conditions.join(' and ')
+}
+
+/** LIKE's own wildcards stand for themselves. */
+export function likePattern(glob: string): string {
+  return glob.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%')
+}

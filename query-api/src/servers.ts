@@ -1,0 +1,128 @@
+/**
+ * Lists: the servers of the tenant, page by page, and the series of one server with when they were first and last seen.
+ * Instants are ms since the epoch.
+ *
+ * Pages are by key, not by offset: a page costs the same wherever it is, and servers that come or go between two pages
+ * neither repeat nor hide others. The cursor is opaque: the last server id of the page, encoded.
+ */
+import type { PoolClient } from '@minutely/lib/postgres/pool'
+import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
+import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
+import { assertServerExists, compareSeries, orderedLabels } from './dictionary.ts'
+import { invalid, type Parameters } from './parameters.ts'
+import type { StoreSession } from './store-session.ts'
+
+export interface ServersQuestion {
+  /** Part of the server id, in any case. */
+  readonly query: string | undefined
+  readonly limit: number
+  readonly afterServerId: string | undefined
+}
+
+export const serversParameters: readonly string[] = ['query', 'limit', 'cursor']
+export const serversLimit = { min: 1, max: 1000, default: 100 } as const
+const cursorVersion = 1
+
+export function readServersQuestion(parameters: Parameters): ServersQuestion {
+  const cursor = parameters.single('cursor')
+  return {
+    query: parameters.single('query'),
+    limit: parameters.integer('limit', serversLimit),
+    afterServerId: cursor === undefined ? undefined : decodeCursor(cursor),
+  }
+}
+
+export async function listServers(question: ServersQuestion, session: StoreSession): Promise<ServersAnswer> {
+  const { query, limit, afterServerId } = question
+  const pattern = query === undefined ? null : `%${query.replace(/[\\%_]/g, '\\$&')}%`
+  const { rows } = await session.client.query<ServerRow>(
+    `select server_id, first_seen_at, last_seen_at,
+       (select count(*)::integer from series where series.tenant_id = server.tenant_id and series.server_id = server.server_id) as n
+     from server
+     where ($1::text is null or server_id ilike $1) and ($2::text is null or server_id > $2)
+     order by server_id limit $3`,
+    [pattern, afterServerId ?? null, limit + 1],
+  )
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    servers: page.map((row) => ({
+      serverId: row.server_id,
+      firstSeenMs: row.first_seen_at.getTime(),
+      lastSeenMs: row.last_seen_at.getTime(),
+      seriesCount: row.n,
+    })),
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last.server_id) : null,
+  }
+}
+
+export async function listMetrics(serverId: string, session: StoreSession): Promise<MetricsAnswer> {
+  const { client } = session
+  const { rows } = await client.query<MetricRow>(
+    'select series_id, metric_id, labels, first_seen_at from series where server_id = $1',
+    [serverId],
+  )
+  if (rows.length === 0) await assertServerExists(client, serverId)
+  const newestMs = await newestMinutes(
+    client,
+    rows.map((row) => row.series_id),
+  )
+  const metrics = rows.map((row): MetricEntry => {
+    const firstSeenMs = row.first_seen_at.getTime()
+    const minuteAtMs = newestMs.get(row.series_id)
+    // The dictionary outlives minutes: a series whose last one fell to retention was seen when it began.
+    const lastSeenMs = minuteAtMs === undefined ? firstSeenMs : minuteAtMs + minuteMs
+    return { metricId: row.metric_id, labels: orderedLabels(row.labels), firstSeenMs, lastSeenMs }
+  })
+  return { serverId, metrics: metrics.sort(compareSeries) }
+}
+
+/**
+ * The newest minute of each series: one step back from the end of the primary key. A key has a leaf per partition (an
+ * hour), so a series that is alive is looked for in the last two hours only, where it takes one index probe; the few that
+ * are not are then looked for everywhere, newest partition first.
+ */
+async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): Promise<Map<number, number>> {
+  const newestMs = new Map<number, number>()
+  for (const bound of ["minute_at >= date_trunc('hour', now()) - interval '1 hour'", 'true']) {
+    const missing = seriesIds.filter((id) => !newestMs.has(id))
+    if (missing.length === 0) break
+    const { rows } = await client.query<{ series_id: number; minute_at: Date }>(
+      `select wanted.series_id, newest.minute_at from unnest($1::integer[]) as wanted (series_id)
+       cross join lateral (
+         select minute_at from minute where minute.series_id = wanted.series_id and ${bound} order by minute_at desc limit 1
+       ) as newest`,
+      [missing],
+    )
+    for (const row of rows) newestMs.set(row.series_id, row.minute_at.getTime())
+  }
+  return newestMs
+}
+
+interface ServerRow {
+  server_id: string
+  first_seen_at: Date
+  last_seen_at: Date
+  n: number
+}
+
+interface MetricRow {
+  series_id: number
+  metric_id: string
+  labels: Record<string, string>
+  first_seen_at: Date
+}
+
+export function encodeCursor(serverId: string): string {
+  return Buffer.from(JSON.stringify([cursorVersion, serverId])).toString('base64url')
+}
+
+export function decodeCursor(cursor: string): string {
+  try {
+    const [version, serverId] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [unknown, unknown]
+    if (version === cursorVersion && typeof serverId === 'string' && serverIdPattern.test(serverId)) return serverId
+  } catch {
+    // Falls through to the one answer for all that is no cursor of ours.
+  }
+  throw invalid('cursor', 'is not a nextCursor of an earlier page; leave it out to start over')
+}

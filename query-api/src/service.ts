@@ -1,0 +1,61 @@
+/**
+ * The query API: answers ranges, streams live updates, serves the dashboard. Reads only; what it may see is decided by
+ * the role and tenant of the pool it is given.
+ */
+import type { Clock } from '@minutely/lib/clock'
+import type { Service } from '@minutely/lib/lifecycle'
+import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { Logger } from '@minutely/lib/logging'
+import type { Pool } from '@minutely/lib/postgres/pool'
+import { ApiError } from '@minutely/schema/error-catalogue'
+import type { FastifyPluginAsync } from 'fastify'
+import type { Registry } from 'prom-client'
+import type { QueryConfig } from './config.ts'
+import { registerDashboard } from './dashboard-files.ts'
+import { registerLiveRoutes } from './live-routes.ts'
+import { LiveViewers } from './live-viewers.ts'
+import { createQueryMetrics } from './metrics.ts'
+import { PointBudget } from './range-limits.ts'
+import { registerRangeRoutes } from './range-routes.ts'
+
+export interface QueryApiDeps {
+  /** A reader's: made with readAsTenantId. */
+  readonly pool: Pool
+  readonly live: LiveChannel
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  /** The built dashboard; without it `/` explains how to build one. */
+  readonly dashboardDir?: string
+}
+
+export interface QueryApi extends Service {
+  readonly plugin: FastifyPluginAsync
+}
+
+export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryApi {
+  const metrics = createQueryMetrics(deps.registry)
+  const budget = new PointBudget(config.pointsInFlightMax, (points) => metrics.pointsInFlight.set(points))
+  const stopping = new AbortController()
+  const viewers = new LiveViewers(config, { ...deps, metrics })
+  const stop = (): void => {
+    stopping.abort(new ApiError('store-unavailable', 'The query API is stopping; ask again', { retryAfterS: 2 }))
+    viewers.stop()
+  }
+  return {
+    name: 'query-api',
+    start: async () => {},
+    stop: async () => stop(),
+    plugin: async (app) => {
+      app.addHook('onRequest', async (_request, reply) => {
+        reply.header('x-content-type-options', 'nosniff')
+      })
+      const routeDeps = { ...deps, metrics, budget, stopping: stopping.signal }
+      registerRangeRoutes(app, config, routeDeps)
+      registerLiveRoutes(app, config, { ...routeDeps, viewers })
+      await registerDashboard(app, deps.dashboardDir)
+      // A server that closes waits for its answers to end; live streams only end when told to.
+      app.addHook('preClose', async () => stop())
+    },
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The answer while it is gathered: series x steps, columns of min, max, sum and count. Minutes are merged into the step
+ * they lie in, exactly: min of mins, max of maxes, sums by the decimal rule (schema/src/decimal-sum.ts), counts added.
+ * avg is sum / count of the step; nothing averages averages. count 0 means no data and reads as null.
+ *
+ * Layout: slot = row * stepCount + step. 28 bytes a slot.
+ */
+import { mergeSums } from '@minutely/schema/decimal-sum'
+import type { Aggregation } from '@minutely/schema/query-wire'
+import type { TimeRange } from './time-range.ts'
+
+/** What one minute of one series holds. */
+export interface MinuteValues {
+  readonly min: number
+  readonly max: number
+  readonly sum: number
+  readonly count: number
+}
+
+export class StepMatrix {
+  readonly range: TimeRange
+  readonly rowCount: number
+  readonly min: Float64Array
+  readonly max: Float64Array
+  readonly sum: Float64Array
+  readonly count: Uint32Array
+
+  constructor(rowCount: number, range: TimeRange) {
+    const slots = rowCount * range.stepCount
+    this.range = range
+    this.rowCount = rowCount
+    this.min = new Float64Array(slots)
+    this.max = new Float64Array(slots)
+    this.sum = new Float64Array(slots)
+    this.count = new Uint32Array(slots)
+  }
+
+  /** minuteMs outside the range is not taken. */
+  add(row: number, minuteMs: number, values: MinuteValues): void {
+    const { startMs, endMs, stepMs, stepCount } = this.range
+    if (minuteMs < startMs || minuteMs >= endMs) return
+    const slot = row * stepCount + Math.floor((minuteMs - startMs) / stepMs)
+    const { min, max, sum, count } = values
+    const before = this.count[slot] as number
+    if (before === 0) {
+      this.min[slot] = min
+      this.max[slot] = max
+      this.sum[slot] = sum
+      this.count[slot] = count
+      return
+    }
+    if (min < (this.min[slot] as number)) this.min[slot] = min
+    if (max > (this.max[slot] as number)) this.max[slot] = max
+    this.sum[slot] = mergeSums(this.sum[slot] as number, sum)
+    this.count[slot] = before + count
+  }
+
+  /** One slot's value, null without data. */
+  value(aggregation: Aggregation, slot: number): number | null {
+    const count = this.count[slot] as number
+    if (count === 0) return null
+    switch (aggregation) {
+      case 'min':
+        return this.min[slot] as number
+      case 'max':
+        return this.max[slot] as number
+      case 'sum':
+        return this.sum[slot] as number
+      case 'count':
+        return count
+      case 'avg':
+        return (this.sum[slot] as number) / count
+    }
+  }
+
+  column(row: number, aggregation: Aggregation): (number | null)[] {
+    const { stepCount } = this.range
+    const first = row * stepCount
+    return Array.from({ length: stepCount }, (_, step) => this.value(aggregation, first + step))
+  }
+
+  /** A matrix of these rows, in this order. */
+  pick(rows: readonly number[]): StepMatrix {
+    const picked = new StepMatrix(rows.length, this.range)
+    const { stepCount } = this.range
+    rows.forEach((row, index) => {
+      const [from, to] = [row * stepCount, (row + 1) * stepCount]
+      picked.min.set(this.min.subarray(from, to), index * stepCount)
+      picked.max.set(this.max.subarray(from, to), index * stepCount)
+      picked.sum.set(this.sum.subarray(from, to), index * stepCount)
+      picked.count.set(this.count.subarray(from, to), index * stepCount)
+    })
+    return picked
+  }
+}

@@ -1,0 +1,50 @@
+/** Which server, and how current what follows is: the live connection, the newest data, how far minutes are final. */
+import { Link } from 'wouter'
+import { ago, clockNear, isFresh, timeZoneText } from '../instant-text.ts'
+import type { Live } from './use-live.ts'
+
+interface PageHeadProps {
+  readonly serverId: string
+  readonly live: Live
+  /** 0 until known. */
+  readonly lastSeenMs: number
+  readonly nowMs: number
+}
+
+export function PageHead({ serverId, live, lastSeenMs, nowMs }: PageHeadProps) {
+  const { text, tone, state } = stateOf(live, lastSeenMs, nowMs)
+  return (
+    <div className="page-head">
+      <nav aria-label="Breadcrumb">
+        <Link href="/">Servers</Link>
+        <span aria-hidden="true"> / </span>
+      </nav>
+      <h1>{serverId}</h1>
+      <span className="state" data-state={tone} data-testid="live-state" data-live={state} role="status">
+        {text}
+      </span>
+      <dl className="page-facts">
+        <div>
+          <dt>Last seen</dt>
+          <dd>{lastSeenMs === 0 ? '–' : ago(lastSeenMs, nowMs)}</dd>
+        </div>
+        <div title="Every minute before this is final">
+          <dt>Complete through</dt>
+          <dd>{live.completeThroughMs === 0 ? '–' : clockNear(live.completeThroughMs, nowMs)}</dd>
+        </div>
+        <div>
+          <dt>Times in</dt>
+          <dd>{timeZoneText(nowMs)}</dd>
+        </div>
+      </dl>
+    </div>
+  )
+}
+
+function stateOf(live: Live, lastSeenMs: number, nowMs: number) {
+  if (live.state === 'connecting') return { state: 'connecting', tone: 'calm', text: 'Connecting…' }
+  if (live.state === 'reconnecting') return { state: 'reconnecting', tone: 'bad', text: 'Reconnecting…' }
+  if (lastSeenMs !== 0 && !isFresh(lastSeenMs, nowMs))
+    return { state: 'stale', tone: 'warn', text: 'Stale: sends nothing' }
+  return { state: 'connected', tone: 'good', text: 'Live' }
+}

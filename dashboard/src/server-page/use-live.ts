@@ -1,0 +1,59 @@
+/** Follows one server live: each event goes straight into the cached ranges, so charts change without being read again. */
+import type { LiveMinute } from '@minutely/schema/query-wire'
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { liveUrl } from '../api.ts'
+import { type LiveState, openLiveStream } from '../live-stream.ts'
+import { minuteMs } from '../time-range.ts'
+import { LiveTail, type SeriesData } from './live-tail.ts'
+import { seriesKeyOf } from './series-query.ts'
+
+export interface Live {
+  readonly state: LiveState
+  readonly tail: LiveTail
+  /** 0 until known. */
+  readonly completeThroughMs: number
+  /** End of the newest minute that live events brought, 0 when none did. */
+  readonly lastSeenMs: number
+}
+
+export function useLive(serverId: string): Live {
+  const queries = useQueryClient()
+  const [tail] = useState(() => new LiveTail())
+  const [state, setState] = useState<LiveState>('connecting')
+  const [completeThroughMs, setCompleteThroughMs] = useState(0)
+  const [lastSeenMs, setLastSeenMs] = useState(0)
+
+  useEffect(() => {
+    const seriesKey = seriesKeyOf(serverId)
+    const merge = (minute: LiveMinute) => {
+      for (const query of queries.getQueryCache().findAll({ queryKey: seriesKey })) {
+        const before = query.state.data as SeriesData | undefined
+        if (before === undefined) continue
+        const after = tail.merge(before, minute)
+        if (after !== before) queries.setQueryData(query.queryKey, after, { updatedAt: query.state.dataUpdatedAt })
+      }
+    }
+    return openLiveStream(liveUrl(serverId), {
+      onMinute: (minute) => {
+        tail.remember(minute)
+        merge(minute)
+        setCompleteThroughMs((before) => Math.max(before, minute.completeThroughMs))
+        if (minute.series.length > 0) {
+          setLastSeenMs((before) => Math.max(before, Math.min(tail.now(), minute.minuteMs + minuteMs)))
+        }
+      },
+      onStatus: (status) => {
+        tail.skewMs = status.nowMs - Date.now()
+        setCompleteThroughMs((before) => Math.max(before, status.completeThroughMs))
+      },
+      onState: setState,
+      onGap: () => {
+        void queries.invalidateQueries({ queryKey: seriesKey })
+        void queries.invalidateQueries({ queryKey: ['metrics', serverId] })
+      },
+    })
+  }, [serverId, queries, tail])
+
+  return { state, tail, completeThroughMs, lastSeenMs }
+}

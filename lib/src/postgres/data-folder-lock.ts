@@ -24,7 +24,11 @@ const sqliteBusy = 5
 export async function lockDataFolder(dataDir: string): Promise<DataFolderLock> {
   const lockFile = join(dataDir, 'minutely.lock')
   const pidFile = join(dataDir, 'minutely.pid')
-  await mkdir(dataDir, { recursive: true })
+  await mkdir(dataDir, { recursive: true }).catch((cause: Error) => {
+    throw new Error(`cannot create the data folder: ${cause.message}. Set MINUTELY_DATA_DIR to a folder of your own`, {
+      cause,
+    })
+  })
   const database = await acquire(lockFile, pidFile, dataDir)
   try {
     await writeFile(pidFile, `${process.pid}\n`)

@@ -132,8 +132,15 @@ async function tryAccount(question: AccountQuestion, account: PostgresAccount): 
     if (error instanceof Error && 'stderr' in error && error.stderr) return String(error.stderr).trim()
     return error instanceof Error ? error.message : String(error)
   } finally {
-    await rm(probe, { recursive: true, force: true })
+    await removeProbe(probe)
   }
+}
+
+/** A root without DAC_OVERRIDE may not even look into a folder that it gave away. */
+async function removeProbe(probe: string): Promise<void> {
+  const [uid, gid] = [process.getuid?.(), process.getgid?.()]
+  if (uid === 0 && gid !== undefined) await chown(probe, uid, gid).catch(() => {})
+  await rm(probe, { recursive: true, force: true })
 }
 
 /** Where util-linux is there, PostgreSQL stops by itself when our process is killed. Nothing relies on it. */

@@ -63,7 +63,10 @@ async function createCluster(
   } catch (cause) {
     await rm(unfinished, { recursive: true, force: true })
     const words = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
-    throw new Error(`cannot create the database in ${home}; initdb said:\n${words}`, { cause })
+    const hint = words.includes('could not look up effective user ID')
+      ? '\nGive this uid an entry in /etc/passwd, or run as a user that has one'
+      : ''
+    throw new Error(`cannot create the database in ${home}; initdb said:\n${words}${hint}`, { cause })
   }
   await rename(unfinished, home)
   await syncFolder(dirname(home))

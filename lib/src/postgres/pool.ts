@@ -51,6 +51,8 @@ export function createPool(connection: PostgresConnection, options: PoolOptions,
   })
   // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
   pool.on('error', (error) => deps.log.warn({ err: error, pool: options.name }, 'an idle Postgres connection broke'))
+  // So would one that breaks between the statements of whoever holds it; their next statement fails and tells them.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 

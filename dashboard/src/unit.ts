@@ -1,6 +1,7 @@
 /**
  * What a metric's numbers are, told from its id (OpenTelemetry and Prometheus naming), and how they are written: three
- * significant digits, a space before the unit. Ids carry no unit on the wire, so an unknown one is a plain number.
+ * significant digits, a space before the unit. Ids carry no unit on the wire, so an unknown one is a
+ * plain number: a guess that is wrong misleads, no unit does not.
  */
 export type Unit =
   | 'ratio'
@@ -24,10 +25,10 @@ const rules: readonly [RegExp, Unit][] = [
     /^(system|process)\..*(operations|merged|packets|packet\.count|errors|dropped|faults|context_switches|interrupts|forks|created)$/,
     'perSecond',
   ],
-  [/(per_second|_rate|\.rate)$|(^|\.)requests$/, 'perSecond'],
+  [/(per_second|_rate|\.rate)$/, 'perSecond'],
   [/(_ms|milliseconds)$/, 'milliseconds'],
-  [/(_seconds|\.seconds|duration|uptime|latency|_time|\.time)$/, 'seconds'],
-  [/temperature|celsius/, 'celsius'],
+  [/(_seconds|\.seconds|\.duration|uptime)$|^(system|process)\..*(_time|\.time)$/, 'seconds'],
+  [/celsius$|^hw\.temperature$/, 'celsius'],
   [
     /bytes|(memory|paging|swap|filesystem)[a-z_.]*\.(usage|limit|available|free|used|size)$|memory\.(virtual|linux\.(available|shared))$/,
     'bytes',

@@ -12,7 +12,7 @@ export const errorCatalogue = {
   'content-type-unsupported': { status: 415, title: 'The Content-Type is neither JSON nor Avro' },
   'content-encoding-unsupported': { status: 415, title: 'The Content-Encoding is none of gzip, zstd, identity' },
   'nothing-acceptable': { status: 422, title: 'The body was read but not one sample in it could be accepted' },
-  overloaded: { status: 503, title: 'The collector has as much in flight as it may hold' },
+  overloaded: { status: 503, title: 'The process has as much in flight as it may hold' },
   'log-unavailable': { status: 503, title: 'The sample log did not confirm in time' },
   'log-full': { status: 503, title: 'The sample log has reached its size limit because its readers lag' },
   // reading

@@ -158,7 +158,12 @@ function editDistance(a: string, b: string): number {
 export function settingsTable(settings: Settings): string {
   const rows = Object.values(settings).map((setting) => {
     const fallback = setting.default === '' ? 'none' : `\`${setting.default}\`${setting.unit ? ` ${setting.unit}` : ''}`
-    return `| \`${prefix}${setting.name}\` | ${fallback} | ${setting.description} |`
+    return `| \`${prefix}${setting.name}\` | ${cell(fallback)} | ${cell(setting.description)} |`
   })
   return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
+}
+
+/** A bar would end the cell, within a code span too. */
+function cell(content: string): string {
+  return content.replaceAll('|', '\\|')
 }

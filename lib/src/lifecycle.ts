@@ -18,6 +18,8 @@ export interface Service {
 
 export interface LifecycleDeps {
   readonly log: Logger
+  /** Tells a person at a terminal why the process could not start; the log has the stack at level debug then. */
+  readonly explain?: (message: string) => void
 }
 
 /** Design: every long-lived process shuts down within 10 s. One second is left for the exit itself. */
@@ -39,7 +41,12 @@ export async function runServices(services: readonly Service[], deps: LifecycleD
     log.info({ reason: reason.text }, 'stopping')
     exitCode = reason.exitCode
   } catch (error) {
-    log.fatal({ err: error }, `start failed: ${(error as Error).message}`)
+    const message = error instanceof Error ? error.message : String(error)
+    if (deps.explain === undefined) log.fatal({ err: error }, `start failed: ${message}`)
+    else {
+      log.debug({ err: error }, 'start failed')
+      deps.explain(message)
+    }
     exitCode = 1
   }
   const unfinished = await stopAll(started, log)

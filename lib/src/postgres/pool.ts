@@ -50,7 +50,10 @@ export function createPool(connection: PostgresConnection, options: PoolOptions,
     options: settings.join(' '),
   })
   // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
-  pool.on('error', (error) => deps.log.warn({ err: error, pool: options.name }, 'an idle Postgres connection broke'))
+  pool.on('error', (error) => {
+    // Only the words: pg hangs the whole client on the error.
+    if (!pool.ending) deps.log.warn({ pool: options.name, reason: error.message }, 'an idle Postgres connection broke')
+  })
   // So would one that breaks between the statements of whoever holds it; their next statement fails and tells them.
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool

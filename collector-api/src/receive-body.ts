@@ -40,7 +40,10 @@ export function receiveBody(stream: IncomingMessage, deps: ReceiveDeps): Promise
     stream.on('data', onData)
     stream.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
     stream.once('error', () => refuse(brokenOff(bytes)))
-    stream.once('close', () => refuse(brokenOff(bytes)))
+    // Also after the end, where an error, with its stack, would be made for nothing on every request.
+    stream.once('close', () => {
+      if (!stream.complete) refuse(brokenOff(bytes))
+    })
   })
 }
 

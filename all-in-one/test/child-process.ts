@@ -87,7 +87,7 @@ after(async () => {
 
 /** The Postgres that a killed child left behind, by the pid in its own lock file. */
 async function killOrphan(folder: string): Promise<void> {
-  const file = join(folder, 'database', 'postmaster.pid')
+  const file = join(folder, 'database', 'cluster', 'postmaster.pid')
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0])
   if (!(pid > 1)) return
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')

@@ -1,6 +1,6 @@
 /**
  * A question about a range, read from the query string: which series, which steps, which aggregations. Names and
- * meaning are fixed for clients (design.md section 7).
+ * meaning are fixed for clients.
  */
 import { metricIdLengthMax, metricIdPattern, serverIdLengthMax, serverIdPattern } from '@minutely/schema/limits'
 import { type Aggregation, aggregations } from '@minutely/schema/query-wire'

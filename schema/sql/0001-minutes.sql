@@ -1,5 +1,5 @@
 -- The dictionary of series and their minutes. Instants are timestamptz in UTC; intervals are half-open.
--- tenant_id stands in every table and row-level security isolates the query role by it (design.md section 6).
+-- tenant_id stands in every table and row-level security isolates the query role by it.
 
 create table tenant (
   tenant_id   integer generated always as identity primary key,

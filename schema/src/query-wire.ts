@@ -1,6 +1,6 @@
 /**
  * What the query API answers: shapes of servers, metrics, series and live events. Names are fixed for clients
- * (design.md section 7); answers may grow fields. Instants are ms since the epoch, intervals half-open.
+ * and answers may grow fields. Instants are ms since the epoch, intervals half-open.
  */
 import { z } from 'zod'
 import { metricId, serverId } from './sample-wire.ts'

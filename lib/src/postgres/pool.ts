@@ -1,7 +1,7 @@
 /**
  * Connections to Postgres. Two kinds: the writer's (owner of the tables) and the reader's, which works as role
  * minutely_query for one tenant, so that row-level security holds whatever the SQL above it says.
- * Timeouts are faults.md's: statement 30 s (writer) or 10 s (reader), lock 10 s, idle in transaction 5 s.
+ * Timeouts: statement 30 s (writer) or 10 s (reader), lock 10 s, idle in transaction 5 s.
  */
 import pg from 'pg'
 import type { Logger } from '../logging.ts'

@@ -1,0 +1,8 @@
+/** `npm run bench -- --hosts 200 --metrics 200 --minutes 5 --speed 10`: see loadtest/README.md. */
+import { join } from 'node:path'
+import { root } from './clone.mjs'
+import { ensureInstalled } from './install.mjs'
+import { runTool } from './run-tool.mjs'
+
+const node = await ensureInstalled()
+process.exitCode = await runTool(node, [join(root, 'loadtest', 'src', 'bench.ts'), ...process.argv.slice(2)])

@@ -1,0 +1,46 @@
+/**
+ * The settings tables of the documents: which names a marker may have, and a document with its tables made anew.
+ *
+ *     <!-- settings:collector -->
+ *     | variable | default | meaning |
+ *     <!-- /settings -->
+ */
+import { agentHttpSettings, agentSettings } from '@minutely/agent/config'
+import { aggregatorSettings } from '@minutely/aggregator/config'
+import { embeddedSettings } from '@minutely/all-in-one/config'
+import { collectorSettings } from '@minutely/collector-api/config'
+import { type Settings, settingsTable } from '@minutely/lib/config'
+import { httpSettings } from '@minutely/lib/http-server'
+import { loggingSettings } from '@minutely/lib/logging'
+import { postgresLogSettings } from '@minutely/lib/sample-log/postgres-log-settings'
+import { querySettings } from '@minutely/query-api/config'
+
+export const settingsByName: ReadonlyMap<string, Settings> = new Map<string, Settings>([
+  ['agent', agentSettings],
+  ['agent-http', agentHttpSettings],
+  ['aggregator', aggregatorSettings],
+  ['collector', collectorSettings],
+  ['embedded', embeddedSettings],
+  ['http', httpSettings],
+  ['log', postgresLogSettings],
+  ['logging', loggingSettings],
+  ['query', querySettings],
+])
+
+const tablePattern = /<!-- settings:(\S+) -->\n[\s\S]*?<!-- \/settings -->/g
+
+/** Names of the tables a document holds. */
+export function tablesOf(document: string): string[] {
+  return [...document.matchAll(tablePattern)].map(([, name = '']) => name)
+}
+
+/** @throws Error for a marker whose name no settings have. */
+export function withCurrentTables(document: string): string {
+  return document.replaceAll(tablePattern, (_found, name: string) => {
+    const settings = settingsByName.get(name)
+    if (settings === undefined) {
+      throw new Error(`there are no settings "${name}"; the names are ${[...settingsByName.keys()].join(', ')}`)
+    }
+    return `<!-- settings:${name} -->\n${settingsTable(settings)}\n<!-- /settings -->`
+  })
+}

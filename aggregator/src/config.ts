@@ -20,7 +20,8 @@ export const aggregatorSettings = {
     name: 'OPEN_MINUTES_MAX',
     shape: integer({ min: 2, max: 1_440 }),
     default: '8',
-    description: 'Open minutes a partition; past it the oldest is stored early and merged later',
+    description:
+      'Open minutes a partition beyond those that lateness keeps open; past it some are stored early and merged later',
   },
   windowBytesMax: {
     name: 'WINDOW_BYTES_MAX',

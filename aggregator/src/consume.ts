@@ -4,7 +4,8 @@
  *
  * The position that is committed is the first record that an open minute still needs; a restart replays from there,
  * and the merge makes the replay harmless. Postgres keeps the same position beside the minutes; the lower of the two
- * counts, so a database that was restored or failed over a few seconds back gets its minutes again.
+ * counts, so a database that was restored or failed over a few seconds back gets its minutes again, also when that
+ * happens while this runs (partition-progress.ts).
  * While the store fails nothing more is read, so memory stays within the windows' bound.
  */
 import assert from 'node:assert/strict'
@@ -12,17 +13,20 @@ import type { Clock } from '@minutely/lib/clock'
 import type { LiveChannel } from '@minutely/lib/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import type { Pool } from '@minutely/lib/postgres/pool'
-import type { LogBatch, LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
-import { CodecError, decodeSampleRecord } from '@minutely/schema/sample-codec'
-import pRetry from 'p-retry'
+import type { LogBatch, LogConsumer, LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
+import { minuteMs } from '@minutely/schema/limits'
+import { CodecError, decodeSampleRecord, type SampleSection } from '@minutely/schema/sample-codec'
 import type { AggregatorConfig } from './config.ts'
 import { publishMinutes } from './live-minutes.ts'
 import type { AggregatorMetrics } from './metrics.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
-import { MinuteWindows, type OpenMinute } from './minute-window.ts'
+import { MinuteWindows } from './minute-window.ts'
+import type { OpenMinute } from './open-minute.ts'
+import { type ProgressVersion, readProgress, StoreRewoundError } from './partition-progress.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import { SeriesSlots, type SlotEntry } from './series-slots.ts'
-import { announceSeries, storeMinutes } from './store-minutes.ts'
+import { announceSeries, type Stored, storeMinutes } from './store-minutes.ts'
+import { stubbornly } from './stubbornly.ts'
 import { Watermark } from './watermark.ts'
 
 /** Longest wait for a record: how closely an idle partition follows the wall clock. */
@@ -42,14 +46,18 @@ export interface ConsumeDeps {
 
 export class PartitionConsumer {
   readonly partition: LogPartition
-  readonly slots = new SeriesSlots()
+  slots = new SeriesSlots()
   windows: MinuteWindows
+  /** Closed, and on their way to the store. */
+  storing: readonly OpenMinute[] = []
   /** Closed and stored up to here, ms since the epoch; 0 until it is known. */
   completeThroughMs = 0
   readonly #config: AggregatorConfig
   readonly #deps: ConsumeDeps
   #watermark: Watermark
+  /** Every record before this one is folded. */
   #position = 0
+  #version: ProgressVersion
   #sweptAtMs = 0
 
   constructor(partition: LogPartition, config: AggregatorConfig, deps: ConsumeDeps) {
@@ -62,38 +70,63 @@ export class PartitionConsumer {
 
   /** Runs until the signal aborts. What is open then is left to the log: the next owner replays it. */
   async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#runFromStored(signal)
+      } catch (error) {
+        if (!(error instanceof StoreRewoundError)) throw error
+        this.#deps.log.error({ err: error, ...this.partition }, 'starting again from what the database has')
+        this.#deps.dictionary.forget()
+        this.#deps.partitions.forget()
+      }
+    }
+  }
+
+  async #runFromStored(signal: AbortSignal): Promise<void> {
     await this.#stubbornly('resuming', signal, () => this.#resume())
     while (!signal.aborted) {
-      const batch = await this.#stubbornly('reading the log', signal, () => this.#read(signal))
-      if (batch === undefined || signal.aborted) return
-      this.#fold(batch)
-      this.#position = batch.nextPosition
-      const added = this.slots.takeAdded()
-      if (added.length > 0) await this.#stubbornly('announcing series', signal, () => this.#announce(added))
-      const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
-      if (closed.length > 0 || this.windows.closedThroughMs > this.completeThroughMs) {
-        const stored = await this.#stubbornly('storing minutes', signal, () => this.#store(closed))
-        if (stored === undefined) return
-        this.completeThroughMs = this.windows.closedThroughMs
-        publishMinutes(this, closed, this.#deps.live)
-        if (this.#deps.consumer.commitWithin === undefined) {
-          await this.#stubbornly('committing', signal, () => this.#commit())
-        }
+      const read = await this.#stubbornly('reading the log', signal, () => this.#read(signal))
+      if (read === undefined) return
+      const { batch, askedAtMs } = read
+      for (const record of batch.records) {
+        this.#fold(record)
+        this.#position = record.position + 1
+        if (this.windows.overflowing && !(await this.#flush(signal))) return
       }
+      this.#position = batch.nextPosition
+      if (batch.records.length === 0 && batch.atEnd) this.#watermark.observeIdle(askedAtMs)
+      if (!(await this.#flush(signal))) return
       this.#observe(batch)
     }
   }
 
+  /** Stores and commits what is due, if anything is. @returns false when the signal aborted before that. */
+  async #flush(signal: AbortSignal): Promise<boolean> {
+    const added = this.slots.takeAdded()
+    if (added.length > 0 && !(await this.#stubbornly('announcing series', signal, () => this.#announce(added)))) {
+      return false
+    }
+    const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
+    if (closed.length === 0 && this.windows.closedThroughMs <= this.completeThroughMs) return true
+    this.storing = closed
+    const stored = await this.#stubbornly('storing minutes', signal, () => this.#store(closed))
+    if (stored === undefined) return false
+    // In this order readers find a minute in memory, in the store, or in both, but never in neither (read-range.ts).
+    this.completeThroughMs = this.windows.closedThroughMs
+    this.storing = []
+    this.#publish(closed.filter((minute) => !stored.merged.has(minute)))
+    this.windows.recycle(closed)
+    if (this.#deps.consumer.commitWithin !== undefined) return true
+    return (await this.#stubbornly('committing', signal, () => this.#commit())) !== undefined
+  }
+
   async #resume(): Promise<true> {
-    const { rows } = await this.#deps.pool.query<{ position: number; complete_ms: number }>(
-      `select position::float8, (extract(epoch from complete_through_at) * 1000)::float8 as complete_ms
-       from partition_progress where topic = $1 and partition = $2`,
-      [this.partition.topic, this.partition.partition],
-    )
-    const [stored] = rows
-    const committed = await this.#deps.consumer.committed(this.partition)
-    this.#position = Math.min(committed, stored?.position ?? committed)
-    this.completeThroughMs = stored?.complete_ms ?? 0
+    const stored = await readProgress(this.#deps.pool, this.partition)
+    this.#position = Math.min(await this.#deps.consumer.committed(this.partition), stored.position)
+    this.#version = stored.version
+    this.completeThroughMs = stored.completeThroughMs
+    this.slots = new SeriesSlots()
+    this.storing = []
     this.windows = this.#windowsFrom(this.completeThroughMs)
     this.#watermark = new Watermark(this.#config, this.completeThroughMs)
     this.#deps.log.info(
@@ -104,64 +137,90 @@ export class PartitionConsumer {
   }
 
   #windowsFrom(closedThroughMs: number): MinuteWindows {
-    const { openMinutesMax, windowBytesMax: bytesMax, lateHoldMs } = this.#config
+    const { windowBytesMax: bytesMax, lateHoldMs, latenessMs } = this.#config
+    // Those that lateness keeps open are no excess.
+    const openMinutesMax = this.#config.openMinutesMax + Math.floor(latenessMs / minuteMs)
     return new MinuteWindows({ openMinutesMax, bytesMax, lateHoldMs }, closedThroughMs)
   }
 
-  #read(signal: AbortSignal): Promise<LogBatch> {
-    const { partition, readBytesMax: bytesMax } = { partition: this.partition, ...this.#config }
-    return this.#deps.consumer.read({ partition, position: this.#position, bytesMax, waitMs, signal })
-  }
-
-  #fold(batch: LogBatch): void {
-    const { metrics, log, clock } = this.#deps
-    const totals = { folded: 0, duplicate: 0, conflict: 0 }
-    for (const { position, appendedAtMs, payload } of batch.records) {
-      try {
-        const record = decodeSampleRecord(payload)
-        for (const section of record.sections) {
-          const slots = this.slots.slotsOf(section)
-          const counts = this.windows.fold(section, slots, { position, trustedMs: this.#watermark.trustedMs })
-          totals.folded += counts.folded
-          totals.duplicate += counts.duplicate
-          totals.conflict += counts.conflict
-        }
-        metrics.records.inc({ outcome: 'read' })
-      } catch (error) {
-        // Nothing of ours writes such a record: the storage below is damaged. The others are still good.
-        if (!(error instanceof CodecError)) throw error
-        metrics.records.inc({ outcome: 'unreadable' })
-        log.error(
-          { err: error, ...this.partition, position, bytes: payload.length },
-          'a log record is unreadable; it is skipped',
-        )
-      }
-      this.#watermark.observe(appendedAtMs)
-    }
-    if (batch.records.length === 0 && batch.atEnd) this.#watermark.observeIdle(clock.nowMs())
-    metrics.samples.inc({ outcome: 'folded' }, totals.folded)
-    metrics.samples.inc({ outcome: 'duplicate' }, totals.duplicate)
-    metrics.samples.inc({ outcome: 'conflict' }, totals.conflict)
-  }
-
-  async #store(minutes: readonly OpenMinute[]): Promise<true> {
-    const { metrics, consumer } = this.#deps
+  /** askedAtMs: whatever is appended from this instant on may be missing from the answer, however late that comes. */
+  async #read(signal: AbortSignal): Promise<{ batch: LogBatch; askedAtMs: number }> {
+    const { consumer, clock } = this.#deps
+    const askedAtMs = clock.nowMs()
     const { partition } = this
+    const bytesMax = this.#config.readBytesMax
+    return { batch: await consumer.read({ partition, position: this.#position, bytesMax, waitMs, signal }), askedAtMs }
+  }
+
+  #fold({ position, appendedAtMs, payload }: LogRecord): void {
+    const { metrics } = this.#deps
+    try {
+      const { sections } = decodeSampleRecord(payload)
+      let outcome = 'read'
+      for (const section of sections) if (!this.#foldSection(section, position)) outcome = 'damaged'
+      metrics.records.inc({ outcome })
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      metrics.records.inc({ outcome: 'unreadable' })
+      this.#report(error, { position, bytes: payload.length })
+    }
+    this.#watermark.observe(appendedAtMs)
+  }
+
+  /** @returns false when the section is unreadable. Its neighbours are still good. */
+  #foldSection(section: SampleSection, position: number): boolean {
+    const { samples } = this.#deps.metrics
+    try {
+      const slots = this.slots.slotsOf(section)
+      const counts = this.windows.fold(section, slots, { position, trustedMs: this.#watermark.trustedMs })
+      samples.inc({ outcome: 'folded' }, counts.folded)
+      samples.inc({ outcome: 'duplicate' }, counts.duplicate)
+      samples.inc({ outcome: 'conflict' }, counts.conflict)
+      return true
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      this.#report(error, { position, tenantId: section.tenantId, serverId: section.serverId })
+      return false
+    }
+  }
+
+  /** Nothing of ours writes such a thing: the storage below is damaged. */
+  #report(error: CodecError, where: object): void {
+    this.#deps.log.error({ err: error, ...this.partition, ...where }, 'a part of the log is unreadable; it is skipped')
+  }
+
+  async #store(minutes: readonly OpenMinute[]): Promise<Stored> {
+    const { metrics, consumer } = this.#deps
     const resumeAt = this.windows.resumeAt(this.#position)
     assert(resumeAt <= this.#position, 'BUG: a position past what was read')
+    const { partition } = this
+    const { closedThroughMs } = this.windows
     const finish = metrics.storeSeconds.startTimer()
-    const flush = { partition, minutes, resumeAt, closedThroughMs: this.windows.closedThroughMs }
-    const counts = await storeMinutes(flush, { ...this.#deps, slots: this.slots, commitWithin: consumer.commitWithin })
+    const stored = await storeMinutes(
+      { partition, minutes, resumeAt, closedThroughMs, version: this.#version },
+      { ...this.#deps, slots: this.slots, commitWithin: consumer.commitWithin },
+    )
     finish()
-    metrics.rows.inc({ path: 'copy' }, counts.rows - counts.mergedRows)
-    metrics.rows.inc({ path: 'merge' }, counts.mergedRows)
-    metrics.lateSamples.inc(counts.lateSamples)
-    return true
+    this.#version = stored.version
+    metrics.rows.inc({ path: 'copy' }, stored.rows - stored.mergedRows)
+    metrics.rows.inc({ path: 'merge' }, stored.mergedRows)
+    metrics.lateSamples.inc(stored.lateSamples)
+    return stored
   }
 
   async #announce(added: readonly SlotEntry[]): Promise<true> {
-    await announceSeries(added, { ...this.#deps, slots: this.slots })
+    const progress = { partition: this.partition, version: this.#version }
+    this.#version = await announceSeries(added, progress, { ...this.#deps, slots: this.slots })
     return true
+  }
+
+  /** A viewer's trouble is no reason not to commit. */
+  #publish(minutes: readonly OpenMinute[]): void {
+    try {
+      publishMinutes(this, minutes, this.#deps.live)
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'viewers were not told of a minute')
+    }
   }
 
   async #commit(): Promise<true> {
@@ -171,7 +230,8 @@ export class PartitionConsumer {
 
   #observe(batch: LogBatch): void {
     const { metrics, clock } = this.#deps
-    const label = { partition: String(this.partition.partition) }
+    const { topic, partition } = this.partition
+    const label = { topic, partition: String(partition) }
     metrics.openMinutes.set(label, this.windows.open.length)
     metrics.windowBytes.set(label, this.windows.bytes)
     metrics.activeSeries.set(label, this.slots.activeCount)
@@ -184,24 +244,11 @@ export class PartitionConsumer {
     this.slots.sweep(this.#watermark.trustedMs, (slot) => open.some((minute) => minute.rowOf(slot) >= 0))
   }
 
-  /** Until it succeeds (full jitter, 100 ms to 10 s) or the signal aborts: then undefined. */
-  async #stubbornly<T>(doing: string, signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await pRetry(work, {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: 100,
-        maxTimeout: 10_000,
-        randomize: true,
-        signal,
-        onFailedAttempt: ({ error, attemptNumber }) => {
-          if (error instanceof assert.AssertionError) throw error
-          this.#deps.metrics.storeFailures.inc()
-          this.#deps.log.warn({ err: error, attemptNumber, ...this.partition }, `${doing} failed; trying again`)
-        },
-      })
-    } catch (error) {
-      if (signal.aborted) return undefined
-      throw error
+  #stubbornly<T>(doing: string, signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
+    const onFailure = (error: Error, attempt: number): void => {
+      this.#deps.metrics.storeFailures.inc()
+      this.#deps.log.warn({ err: error, attempt, ...this.partition }, `${doing} failed; trying again`)
     }
+    return stubbornly(work, { signal, onFailure })
   }
 }

@@ -1,26 +1,31 @@
 /** Minutes of one server as live events carry them: open ones (provisional) and those just stored. */
 import type { LiveChannel, ServerKey } from '@minutely/lib/live-channel'
-import { secondsPerMinute } from '@minutely/schema/limits'
+import { minuteMs, secondsPerMinute } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import type { PartitionConsumer } from './consume.ts'
-import { bitCount, type OpenMinute, rollUp } from './minute-window.ts'
+import type { OpenMinute } from './open-minute.ts'
+import { bitCount, rollUp } from './roll-up.ts'
 import type { SeriesSlots, ServerSlots } from './series-slots.ts'
 
-/** The open, not yet closed minutes of a server as they are now, oldest first. */
+/** The minutes of a server that are not stored yet, as they are now, oldest first. Of a reopened one this is only a part. */
 export function openMinutesOf(consumer: PartitionConsumer, key: ServerKey): LiveMinute[] {
   const server = consumer.slots.server(key.tenantId, key.serverId)
   if (server === undefined) return []
-  return consumer.windows.open
-    .filter(({ late }) => !late)
+  // Those being stored are in neither place until the transaction commits, which may take as long as an outage.
+  return [...consumer.storing, ...consumer.windows.open]
+    .filter(({ reopened }) => !reopened)
     .map((minute) => liveMinute(consumer, server, minute, true))
     .filter(({ series }) => series.length > 0)
 }
 
-/** Tells viewers of minutes that have just been stored. Late ones are not told: a viewer reads the range again. */
-export function publishMinutes(consumer: PartitionConsumer, closed: readonly OpenMinute[], live: LiveChannel): void {
+/**
+ * Tells viewers of minutes that have just been stored. Not of those of which this is only a part, and not of those that
+ * were given out early and are not closed: a viewer reads the range again.
+ */
+export function publishMinutes(consumer: PartitionConsumer, stored: readonly OpenMinute[], live: LiveChannel): void {
   if (live.watchedCount === 0) return
-  for (const minute of closed) {
-    if (minute.late) continue
+  for (const minute of stored) {
+    if (minute.reopened || minute.minuteMs + minuteMs > consumer.completeThroughMs) continue
     for (const server of serversIn(minute, consumer.slots)) {
       if (live.isWatched(server)) live.publish(server, liveMinute(consumer, server, minute, false))
     }

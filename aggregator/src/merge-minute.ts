@@ -3,7 +3,8 @@
  * we still have every value of the incoming one, so the rule is: add the seconds that the store has not seen.
  *
  *   disjoint            -> combine
- *   incoming a superset -> the incoming one (equal to combining, but summed in one go)
+ *   incoming a superset -> the incoming one (equal to combining, but summed in one go), unless a stored second had
+ *                          another value: the first value of a second wins, so then only the new seconds are added
  *   incoming a subset   -> nothing changes
  *   partial overlap     -> combine with the seconds that are new
  *
@@ -15,7 +16,7 @@ import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { mergeSums } from '@minutely/schema/decimal-sum'
 import { secondsPerMinute } from '@minutely/schema/limits'
 import type { MinuteRows } from './minute-copy.ts'
-import { bitCount, rollUp, secondsPerHalf } from './minute-window.ts'
+import { bitCount, rollUp, secondsPerHalf } from './roll-up.ts'
 
 export interface StoredMinute {
   readonly low: number
@@ -28,10 +29,27 @@ export interface StoredMinute {
 /** Rounds of insert-or-lock before we call it a defect: each needs another process to have inserted in between. */
 const roundsMax = 10
 
+/** Rows in one statement: a fraction of a second each, so that no minute is too large for the statement timeout. */
+const rowsPerStatementMax = 5_000
+
 /** @returns seconds that were new to the store. */
 export async function mergeMinute(client: PoolClient, rows: MinuteRows, values: Float64Array): Promise<number> {
+  // Everybody in the same order: a deadlock (then the flush is tried again) stays rare.
+  const order = Array.from({ length: rows.rolled.rowCount }, (_, row) => row)
+  order.sort((a, b) => (rows.seriesIds[a] as number) - (rows.seriesIds[b] as number))
   let newSeconds = 0
-  let pending = Array.from({ length: rows.rolled.rowCount }, (_, row) => row)
+  for (let from = 0; from < order.length; from += rowsPerStatementMax) {
+    newSeconds += await mergeRows(client, rows, { values, pending: order.slice(from, from + rowsPerStatementMax) })
+  }
+  return newSeconds
+}
+
+async function mergeRows(
+  client: PoolClient,
+  rows: MinuteRows,
+  { values, pending }: { values: Float64Array; pending: number[] },
+): Promise<number> {
+  let newSeconds = 0
   for (let round = 0; pending.length > 0; round++) {
     assert(round < roundsMax, `BUG: ${pending.length} minutes could neither be inserted nor locked`)
     const inserted = await insertRows(client, rows, pending)
@@ -63,19 +81,30 @@ export function mergeRow(stored: StoredMinute, incoming: StoredMinute, values: F
   const newLow = incoming.low & ~stored.low
   const newHigh = incoming.high & ~stored.high
   if (newLow === 0 && newHigh === 0) return stored
-  if ((stored.low & ~incoming.low) === 0 && (stored.high & ~incoming.high) === 0) return incoming
-  const fresh = values.map((value, second) => {
-    const isNew = second < secondsPerHalf ? newLow & (1 << second) : newHigh & (1 << (second - secondsPerHalf))
-    return isNew === 0 ? Number.NaN : value
-  })
-  const rolled = rollUp({ rowCount: 1, values: fresh })
+  if (holds(incoming, stored, values)) return incoming
+  const fresh = rollUp({ rowCount: 1, values: pick(values, { low: newLow, high: newHigh }) })
   return {
     low: stored.low | newLow,
     high: stored.high | newHigh,
-    min: Math.min(stored.min, rolled.min[0] as number),
-    max: Math.max(stored.max, rolled.max[0] as number),
-    sum: mergeSums(stored.sum, rolled.sum[0] as number),
+    min: Math.min(stored.min, fresh.min[0] as number),
+    max: Math.max(stored.max, fresh.max[0] as number),
+    sum: mergeSums(stored.sum, fresh.sum[0] as number),
   }
+}
+
+/** True when the incoming row has all that is stored, with the same values as far as can be told. */
+function holds(incoming: StoredMinute, stored: StoredMinute, values: Float64Array): boolean {
+  if ((stored.low & ~incoming.low) !== 0 || (stored.high & ~incoming.high) !== 0) return false
+  const { min, max, sum } = rollUp({ rowCount: 1, values: pick(values, stored) })
+  return min[0] === stored.min && max[0] === stored.max && sum[0] === stored.sum
+}
+
+/** The cells of these seconds, NaN elsewhere. */
+function pick(values: Float64Array, { low, high }: { low: number; high: number }): Float64Array {
+  return values.map((value, second) => {
+    const bit = second < secondsPerHalf ? low & (1 << second) : high & (1 << (second - secondsPerHalf))
+    return bit === 0 ? Number.NaN : value
+  })
 }
 
 function incomingRow({ rolled }: MinuteRows, row: number): StoredMinute {

@@ -12,7 +12,7 @@ export function createAggregatorMetrics(registry: Registry) {
     }),
     records: new Counter({
       name: 'minutely_aggregator_records_total',
-      help: 'Log records read, by whether they could be decoded',
+      help: 'Log records read, by whether they could be decoded: read, damaged (some of their sections could not) or unreadable',
       labelNames: ['outcome'] as const,
       registers,
     }),
@@ -41,31 +41,31 @@ export function createAggregatorMetrics(registry: Registry) {
     openMinutes: new Gauge({
       name: 'minutely_aggregator_open_minutes',
       help: 'Open minutes by partition',
-      labelNames: ['partition'] as const,
+      labelNames: ['topic', 'partition'] as const,
       registers,
     }),
     windowBytes: new Gauge({
       name: 'minutely_aggregator_window_bytes',
       help: 'Memory of the open minutes by partition',
-      labelNames: ['partition'] as const,
+      labelNames: ['topic', 'partition'] as const,
       registers,
     }),
     activeSeries: new Gauge({
       name: 'minutely_aggregator_active_series',
       help: 'Series with a slot by partition',
-      labelNames: ['partition'] as const,
+      labelNames: ['topic', 'partition'] as const,
       registers,
     }),
     completeThrough: new Gauge({
       name: 'minutely_aggregator_complete_through_seconds',
       help: 'Instant up to which every minute is closed and stored, Unix time, by partition',
-      labelNames: ['partition'] as const,
+      labelNames: ['topic', 'partition'] as const,
       registers,
     }),
     lagSeconds: new Gauge({
       name: 'minutely_aggregator_lag_seconds',
       help: 'Age of the last record read when it was read, by partition',
-      labelNames: ['partition'] as const,
+      labelNames: ['topic', 'partition'] as const,
       registers,
     }),
   }

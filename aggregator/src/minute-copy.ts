@@ -8,7 +8,7 @@
 import { finished } from 'node:stream/promises'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import copyStreams from 'pg-copy-streams'
-import type { RolledMinute } from './minute-window.ts'
+import type { RolledMinute } from './roll-up.ts'
 
 const columns = 'series_id, tenant_id, minute_at, seen, min, max, sum'
 const rowBytes = 78

@@ -32,6 +32,11 @@ export class MinutePartitions {
     this.#known.add(hourStartMs)
   }
 
+  /** Another process dropped one, or the database was restored: ask it again. */
+  forget(): void {
+    this.#known.clear()
+  }
+
   /** @returns names of the partitions that were dropped because all of them is before this instant. */
   async dropBefore(instantMs: number): Promise<string[]> {
     const { rows } = await this.#pool.query<{ name: string }>(

@@ -7,15 +7,16 @@
  *
  * Folding writes a value where the cell is empty: the first value of a second wins, an equal one is a duplicate, a
  * different one a conflict. So a minute is a set of (second, value), and folding the same record twice changes
- * nothing. Closing scans each row once: seen, min, max, sum.
+ * nothing. Closing scans each row once: seen, min, max, sum (roll-up.ts).
  *
  * A minute that was closed already and gets samples again is opened a second time as *late*; it is merged into the
- * store like any other (store-minutes.ts). Bounds: openMinutesMax and bytesMax; past either the oldest minutes are
- * given out early, which is legal because the merge is a set union.
+ * store like any other (store-minutes.ts). Bounds: openMinutesMax and bytesMax; past either some minutes are given out
+ * early, which is legal because the merge is a set union.
  */
-import { sumRow } from '@minutely/schema/decimal-sum'
 import { minuteMs, secondMs, secondsPerMinute } from '@minutely/schema/limits'
 import type { SampleSection } from '@minutely/schema/sample-codec'
+import { OpenMinute } from './open-minute.ts'
+import { checkGrid } from './section-check.ts'
 
 export interface FoldCounts {
   /** Cells that were empty and now hold a value. */
@@ -26,74 +27,9 @@ export interface FoldCounts {
   conflict: number
 }
 
-/** What is given out: the matrix with its rows. Columns are made by rollUp. */
-export interface ClosedMinute {
-  readonly minuteMs: number
-  /** Opened after it had been closed before. */
-  readonly late: boolean
-  readonly rowCount: number
-  /** Slot of each row. */
-  readonly slots: Int32Array
-  readonly values: Float64Array
-}
-
-const rowsInitially = 256
 const cellBytes = 8
-
-export class OpenMinute implements ClosedMinute {
-  readonly minuteMs: number
-  readonly late: boolean
-  /** Position of the first record that has a sample of this minute: a restart must read from there. */
-  readonly firstPosition: number
-  /** Trusted time when it was opened. */
-  readonly openedAtMs: number
-  rowCount = 0
-  slots: Int32Array = new Int32Array(rowsInitially)
-  values: Float64Array = new Float64Array(rowsInitially * secondsPerMinute).fill(Number.NaN)
-  /** Row + 1 of each slot, 0 = none. */
-  #rowOfSlot: Int32Array = new Int32Array(rowsInitially)
-
-  constructor(open: { minuteMs: number; late: boolean; firstPosition: number; openedAtMs: number }) {
-    this.minuteMs = open.minuteMs
-    this.late = open.late
-    this.firstPosition = open.firstPosition
-    this.openedAtMs = open.openedAtMs
-  }
-
-  get bytes(): number {
-    return this.values.byteLength + this.slots.byteLength + this.#rowOfSlot.byteLength
-  }
-
-  /** -1 when the slot has no row. */
-  rowOf(slot: number): number {
-    return slot < this.#rowOfSlot.length ? (this.#rowOfSlot[slot] as number) - 1 : -1
-  }
-
-  rowFor(slot: number): number {
-    const known = this.rowOf(slot)
-    if (known >= 0) return known
-    if (slot >= this.#rowOfSlot.length) {
-      const grown = new Int32Array(Math.max(slot + 1, this.#rowOfSlot.length * 2))
-      grown.set(this.#rowOfSlot)
-      this.#rowOfSlot = grown
-    }
-    const row = this.rowCount++
-    if (row === this.slots.length) this.#growRows()
-    this.#rowOfSlot[slot] = row + 1
-    this.slots[row] = slot
-    return row
-  }
-
-  #growRows(): void {
-    const slots = new Int32Array(this.slots.length * 2)
-    slots.set(this.slots)
-    const values = new Float64Array(this.values.length * 2)
-    values.set(this.values)
-    values.fill(Number.NaN, this.values.length)
-    this.slots = slots
-    this.values = values
-  }
-}
+/** Two minutes are open at a time while one closes. */
+const sparesMax = 2
 
 export interface WindowsConfig {
   readonly openMinutesMax: number
@@ -105,8 +41,12 @@ export interface WindowsConfig {
 export class MinuteWindows {
   readonly #config: WindowsConfig
   readonly #open = new Map<number, OpenMinute>()
+  /** Not closed yet but given out in part. */
+  readonly #givenEarly = new Set<number>()
   #closedThroughMs: number
-  #scratch = new Float64Array(4_096)
+  #scratch: Float64Array = new Float64Array(4_096)
+  /** Matrices of stored minutes, all NaN again: the next minute needs neither 20 MB of fresh pages nor nine doublings. */
+  readonly #spare: Float64Array[] = []
 
   constructor(config: WindowsConfig, closedThroughMs: number) {
     this.#config = config
@@ -118,7 +58,7 @@ export class MinuteWindows {
   }
 
   /** Oldest first. */
-  get open(): readonly OpenMinute[] {
+  get open(): OpenMinute[] {
     return [...this.#open.values()].sort((a, b) => a.minuteMs - b.minuteMs)
   }
 
@@ -128,8 +68,17 @@ export class MinuteWindows {
     return bytes
   }
 
-  /** Puts a section's samples into their minutes. `slots` are its series', in the order of its rows. */
+  /** More is open than may be: closeUpTo brings it back within the bounds. */
+  get overflowing(): boolean {
+    return this.#open.size > this.#config.openMinutesMax || this.bytes > this.#config.bytesMax
+  }
+
+  /**
+   * Puts a section's samples into their minutes. `slots` are its series', in the order of its rows.
+   * @throws CodecError when the grid or the matrix is not what it should be; then nothing was folded.
+   */
   fold(section: SampleSection, slots: Int32Array, at: { position: number; trustedMs: number }): FoldCounts {
+    checkGrid(section, slots.length)
     const counts = { folded: 0, duplicate: 0, conflict: 0 }
     const matrix = this.#align(section.values)
     const { startMs, stepMs, slotCount } = section
@@ -168,7 +117,8 @@ export class MinuteWindows {
         const values = (minute as OpenMinute).values
         const present = values[target] as number
         if (Number.isNaN(present)) {
-          values[target] = value
+          // Of 0 and -0, which are equal, the first would win; + 0 makes them one.
+          values[target] = value + 0
           counts.folded++
         } else if (present === value) counts.duplicate++
         else counts.conflict++
@@ -185,20 +135,48 @@ export class MinuteWindows {
         (!minute.late || trustedMs - minute.openedAtMs >= this.#config.lateHoldMs),
     )
     for (const minute of due) this.#open.delete(minute.minuteMs)
-    return [...due, ...this.#overflow()]
+    for (const early of this.#givenEarly) if (early + minuteMs <= this.#closedThroughMs) this.#givenEarly.delete(early)
+    return [...due, ...this.#overflow()].sort((a, b) => a.minuteMs - b.minuteMs)
   }
 
-  /** The oldest minutes past the bounds. */
+  /**
+   * The minutes past the bounds. Past openMinutesMax those go that are in the store in part already, then
+   * those with the fewest rows, newest first: a host whose clock is off opens minutes of its own, and they must not have everybody's
+   * current minute cut in two. Past bytesMax the oldest go: they grow least.
+   */
   #overflow(): OpenMinute[] {
     const given: OpenMinute[] = []
-    let bytes = this.bytes
-    for (const minute of this.open) {
-      if (this.#open.size <= this.#config.openMinutesMax && bytes <= this.#config.bytesMax) break
+    const give = (minute: OpenMinute): void => {
       this.#open.delete(minute.minuteMs)
-      bytes -= minute.bytes
+      if (!minute.late) this.#givenEarly.add(minute.minuteMs)
       given.push(minute)
     }
+    const excess = this.#open.size - this.#config.openMinutesMax
+    if (excess > 0) {
+      const cheapest = this.open.sort(
+        (a, b) => Number(b.reopened) - Number(a.reopened) || a.rowCount - b.rowCount || b.minuteMs - a.minuteMs,
+      )
+      for (const minute of cheapest.slice(0, excess)) give(minute)
+    }
+    let bytes = this.bytes
+    for (const minute of this.open) {
+      if (bytes <= this.#config.bytesMax) break
+      bytes -= minute.bytes
+      give(minute)
+    }
     return given
+  }
+
+  /** Takes back the matrices of minutes that nobody looks at any more. */
+  recycle(minutes: readonly OpenMinute[]): void {
+    let bytes = this.bytes + this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    for (const { reopened, rowCount, values } of minutes) {
+      if (reopened || this.#spare.length === sparesMax) continue
+      // Spares are kept where there is room, not beside the bound.
+      bytes += values.byteLength
+      if (bytes > this.#config.bytesMax) return
+      this.#spare.push(values.fill(Number.NaN, 0, rowCount * secondsPerMinute))
+    }
   }
 
   /** The first record a restart must read, given what was read up to now. */
@@ -212,7 +190,10 @@ export class MinuteWindows {
     let minute = this.#open.get(startMs)
     if (minute === undefined) {
       const late = startMs + minuteMs <= this.#closedThroughMs
-      minute = new OpenMinute({ minuteMs: startMs, late, firstPosition: at.position, openedAtMs: at.trustedMs })
+      const reopened = late || this.#givenEarly.has(startMs)
+      const open = { minuteMs: startMs, late, reopened, firstPosition: at.position, openedAtMs: at.trustedMs }
+      // What is reopened is small; a matrix as large as a whole minute's would only count against the bound.
+      minute = new OpenMinute(open, reopened ? undefined : this.#spare.pop())
       this.#open.set(startMs, minute)
     }
     return minute
@@ -225,58 +206,4 @@ export class MinuteWindows {
     new Uint8Array(this.#scratch.buffer, 0, bytes.byteLength).set(bytes)
     return this.#scratch
   }
-}
-
-/** Columns of a minute's rows, in the order of its rows. */
-export interface RolledMinute {
-  readonly rowCount: number
-  /** Bit s: second s was seen, s in [0, 30). */
-  readonly seenLow: Int32Array
-  /** Bit s - 30: second s was seen, s in [30, 60). */
-  readonly seenHigh: Int32Array
-  readonly min: Float64Array
-  readonly max: Float64Array
-  readonly sum: Float64Array
-}
-
-export const secondsPerHalf = 30
-
-/** Scans each row once. */
-export function rollUp({ rowCount, values }: Pick<ClosedMinute, 'rowCount' | 'values'>): RolledMinute {
-  const rolled = {
-    rowCount,
-    seenLow: new Int32Array(rowCount),
-    seenHigh: new Int32Array(rowCount),
-    min: new Float64Array(rowCount),
-    max: new Float64Array(rowCount),
-    sum: new Float64Array(rowCount),
-  }
-  for (let row = 0; row < rowCount; row++) {
-    const start = row * secondsPerMinute
-    let min = Number.POSITIVE_INFINITY
-    let max = Number.NEGATIVE_INFINITY
-    let low = 0
-    let high = 0
-    for (let second = 0; second < secondsPerMinute; second++) {
-      const value = values[start + second] as number
-      if (Number.isNaN(value)) continue
-      if (second < secondsPerHalf) low |= 1 << second
-      else high |= 1 << (second - secondsPerHalf)
-      if (value < min) min = value
-      if (value > max) max = value
-    }
-    rolled.seenLow[row] = low
-    rolled.seenHigh[row] = high
-    rolled.min[row] = min
-    rolled.max[row] = max
-    rolled.sum[row] = sumRow(values, start, secondsPerMinute)
-  }
-  return rolled
-}
-
-/** Number of bits set in a half of `seen`. */
-export function bitCount(bits: number): number {
-  let rest = bits - ((bits >>> 1) & 0x55555555)
-  rest = (rest & 0x33333333) + ((rest >>> 2) & 0x33333333)
-  return (((rest + (rest >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24
 }

@@ -20,6 +20,11 @@ export class SeriesDictionary {
     this.#pool = pool
   }
 
+  /** The database was restored to an earlier state: the ids may no longer be there, or name something else. */
+  forget(): void {
+    this.#tenantIds.clear()
+  }
+
   /** @returns the tenant's id; known tenants cost nothing. */
   async tenantId(name: string): Promise<number> {
     const known = this.#tenantIds.get(name)
@@ -44,6 +49,7 @@ export class SeriesDictionary {
 
   async #resolvePart(part: readonly SlotEntry[], firstSeenMs: number): Promise<void> {
     let pending = new Map(part.map((entry) => [seriesIdentity(entry.server, entry.series), entry]))
+    assert(pending.size === part.length, `BUG: ${part.length - pending.size} series have two slots`)
     for (let round = 0; pending.size > 0; round++) {
       assert(round < roundsMax, `BUG: ${pending.size} series could neither be inserted nor found`)
       const ids = await this.#insertOrFind([...pending], firstSeenMs)

@@ -5,9 +5,11 @@
  * are reused; strings are decoded only when a list is new. Per server the last listsPerServerMax lists are kept.
  * A slot that no minute has used for idleMs is freed and its number used again.
  */
+import assert from 'node:assert/strict'
 import { minuteMs } from '@minutely/schema/limits'
 import { decodeSeriesList } from '@minutely/schema/sample-codec'
 import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
+import { checkOwner, checkSeries } from './section-check.ts'
 
 export interface ServerSlots {
   readonly tenantId: string
@@ -59,7 +61,7 @@ export class SeriesSlots {
 
   entry(slot: number): SlotEntry {
     const entry = this.#entries[slot]
-    if (entry === undefined) throw new Error(`BUG: slot ${slot} is free`)
+    assert(entry !== undefined, `BUG: slot ${slot} is free`)
     return entry
   }
 
@@ -69,15 +71,20 @@ export class SeriesSlots {
 
   /**
    * The slots of a section's series, in the order of its rows.
-   * @throws CodecError when the list is unreadable.
+   * @throws CodecError when the list is unreadable, or a name in it cannot be stored; then nothing was added.
    */
   slotsOf(section: { tenantId: string; serverId: string; series: Uint8Array; startMs: number }): Int32Array {
+    // First of all: with a control character in a name, another owner's key could be the same.
+    checkOwner(section)
     const key = serverKey(section.tenantId, section.serverId)
     let server = this.#servers.get(key)
     if (server !== undefined) {
       for (const list of server.lists) if (list.bytes.equals(section.series)) return list.slots
     }
     const series = decodeSeriesList(section.series)
+    checkSeries(series)
+    // A server without a series would never be swept.
+    if (series.length === 0) return new Int32Array(0)
     if (server === undefined) {
       server = { tenantId: section.tenantId, serverId: section.serverId, slotByKey: new Map(), lists: [] }
       this.#servers.set(key, server)

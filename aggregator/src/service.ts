@@ -37,7 +37,7 @@ export interface Aggregator extends Service {
 interface RunningConsumer {
   readonly consumer: PartitionConsumer
   readonly abort: AbortController
-  readonly done: Promise<void>
+  done: Promise<void>
 }
 
 export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps): Aggregator {
@@ -45,12 +45,14 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
   const metrics = createAggregatorMetrics(deps.registry)
   const partitions = new MinutePartitions(pool)
   const dictionary = new SeriesDictionary(pool)
-  const running = new Map<string, RunningConsumer>()
+  const running = new Set<RunningConsumer>()
   const stopping = new AbortController()
   let membership: LogConsumer | undefined
   let background: Promise<unknown> = Promise.resolve()
 
+  /** A consumer lives until it has ended, not until it is told to: what it stores meanwhile is waited for. */
   const begin = (partition: LogPartition, member: LogConsumer): void => {
+    if (stopping.signal.aborted) return
     const abort = new AbortController()
     const consumer = new PartitionConsumer(partition, config, {
       ...deps,
@@ -59,13 +61,24 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       partitions,
       metrics,
     })
-    running.set(keyOf(partition), { consumer, abort, done: consumer.run(abort.signal) })
+    const started: RunningConsumer = { consumer, abort, done: Promise.resolve() }
+    running.add(started)
+    // Rejects only for a defect of ours: unhandled, it ends the process.
+    started.done = consumer.run(abort.signal).finally(() => running.delete(started))
   }
+  const end = ({ topic, partition }: LogPartition): void => {
+    for (const { consumer, abort } of running) {
+      if (consumer.partition.topic === topic && consumer.partition.partition === partition) abort.abort()
+    }
+  }
+  /** Those that still own their partition. */
+  const owners = (): PartitionConsumer[] =>
+    [...running].filter(({ abort }) => !abort.signal.aborted).map(({ consumer }) => consumer)
 
   const source: LiveSource = {
-    openMinutes: (server) => [...running.values()].flatMap(({ consumer }) => openMinutesOf(consumer, server)),
+    openMinutes: (server) => owners().flatMap((consumer) => openMinutesOf(consumer, server)),
     completeThroughMs: () => {
-      const instants = [...running.values()].map(({ consumer }) => consumer.completeThroughMs)
+      const instants = owners().map((consumer) => consumer.completeThroughMs)
       return instants.length === 0 ? 0 : Math.min(...instants)
     },
   }
@@ -85,6 +98,14 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
     }
   }
 
+  const publishProvisional = (): void => {
+    try {
+      live.publishProvisional()
+    } catch (error) {
+      log.warn({ err: error }, 'viewers were not told of the open minutes')
+    }
+  }
+
   return {
     name: 'aggregator',
     async start() {
@@ -94,25 +115,20 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
           if (membership === undefined) assigned.push(partition)
           else begin(partition, membership)
         },
-        revoked: (partition) => running.get(keyOf(partition))?.abort.abort(),
+        revoked: end,
       })
       for (const partition of assigned) begin(partition, membership)
       live.connect(source)
-      background = Promise.all([
-        every(retentionEveryMs, applyRetention),
-        every(provisionalEveryMs, () => live.publishProvisional()),
-      ])
+      background = Promise.all([every(retentionEveryMs, applyRetention), every(provisionalEveryMs, publishProvisional)])
     },
     async stop() {
       stopping.abort()
       live.connect(undefined)
-      for (const { abort } of running.values()) abort.abort()
-      await Promise.all([...running.values()].map(({ done }) => done))
+      for (const { abort } of running) abort.abort()
+      await Promise.allSettled([...running].map(({ done }) => done))
       await membership?.leave()
       await background
     },
-    readiness: () => (running.size > 0 ? null : 'the aggregator has no partition yet'),
+    readiness: () => (owners().length > 0 ? null : 'the aggregator has no partition yet'),
   }
 }
-
-const keyOf = ({ topic, partition }: LogPartition): string => `${topic}/${partition}`

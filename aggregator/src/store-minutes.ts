@@ -3,20 +3,32 @@
  * may the ring learn of a minute or the log forget its records. Safe to repeat when the answer to COMMIT was lost.
  *
  * Fast path is a binary COPY. It fails when a row exists already (a replay, a late or early part of a minute): then,
- * and for late minutes at once, the merge (merge-minute.ts) does it row by row.
+ * and for reopened minutes at once, the merge (merge-minute.ts) does it row by row.
  */
+import assert from 'node:assert/strict'
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
 import { mergeMinute } from './merge-minute.ts'
 import { copyMinute, type MinuteRows } from './minute-copy.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
-import { type ClosedMinute, rollUp } from './minute-window.ts'
+import type { ClosedMinute } from './open-minute.ts'
+import {
+  lockProgress,
+  type ProgressVersion,
+  StoreRewoundError,
+  saveProgress,
+  touchProgress,
+} from './partition-progress.ts'
+import { rollUp } from './roll-up.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import type { SeriesSlots, ServerSlots, SlotEntry } from './series-slots.ts'
 
 /** Postgres: unique violation. */
 const clashCode = '23505'
+/** Postgres: no partition of the relation found for the row. */
+const missingPartitionCode = '23514'
+const foreignKeyCode = '23503'
 
 export interface Flush {
   readonly partition: LogPartition
@@ -24,6 +36,8 @@ export interface Flush {
   /** The first record a restart must read after this flush. */
   readonly resumeAt: number
   readonly closedThroughMs: number
+  /** What the last write of this partition's progress returned. */
+  readonly version: ProgressVersion
 }
 
 export interface StoreDeps {
@@ -35,34 +49,48 @@ export interface StoreDeps {
   readonly commitWithin?: ((client: PoolClient, partition: LogPartition, position: number) => Promise<void>) | undefined
 }
 
-export interface StoreCounts {
+export interface Stored {
   readonly rows: number
   /** Rows that went through the merge. */
-  mergedRows: number
+  readonly mergedRows: number
   /** Samples added to minutes that were closed before. */
-  lateSamples: number
+  readonly lateSamples: number
+  /** Minutes of which the store may have more than was given: those that went through the merge. */
+  readonly merged: ReadonlySet<ClosedMinute>
+  readonly version: ProgressVersion
 }
 
-export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<StoreCounts> {
+/** @throws StoreRewoundError when the database has lost what was stored before. */
+export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Stored> {
   const prepared: { minute: ClosedMinute; rows: MinuteRows }[] = []
   for (const minute of flush.minutes) {
     await deps.partitions.ensure(minute.minuteMs)
     prepared.push({ minute, rows: await rowsOf(minute, deps) })
   }
-  return inTransaction(deps.pool, async (client) => {
-    const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
-    for (const { minute, rows } of prepared) {
-      counts.rows += minute.rowCount
-      if (!minute.late && (await copied(client, rows))) continue
-      counts.mergedRows += minute.rowCount
-      const newSamples = await mergeMinute(client, rows, minute.values)
-      if (minute.late) counts.lateSamples += newSamples
-    }
-    await touchServers(client, spansOf(flush.minutes, deps.slots), deps)
-    await saveProgress(client, flush)
-    await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
-    return counts
-  })
+  try {
+    return await inTransaction(deps.pool, async (client) => {
+      await lockProgress(client, flush.partition, flush.version)
+      const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
+      const merged = new Set<ClosedMinute>()
+      for (const { minute, rows } of prepared) {
+        counts.rows += minute.rowCount
+        if (!minute.reopened && (await copied(client, rows))) continue
+        merged.add(minute)
+        counts.mergedRows += minute.rowCount
+        const newSamples = await mergeMinute(client, rows, minute.values)
+        if (minute.late) counts.lateSamples += newSamples
+      }
+      await touchServers(client, spansOf(flush.minutes, deps.slots), deps)
+      const reached = { position: flush.resumeAt, completeThroughMs: flush.closedThroughMs }
+      const version = await saveProgress(client, flush.partition, reached)
+      await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
+      return { ...counts, merged, version }
+    })
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === missingPartitionCode) deps.partitions.forget()
+    throw rewoundIfDangling(error)
+  }
 }
 
 async function rowsOf(minute: ClosedMinute, { slots, dictionary }: StoreDeps): Promise<MinuteRows> {
@@ -71,19 +99,42 @@ async function rowsOf(minute: ClosedMinute, { slots, dictionary }: StoreDeps): P
   const tenantIds = new Int32Array(minute.rowCount)
   const seriesIds = new Int32Array(minute.rowCount)
   for (const [row, entry] of entries.entries()) {
+    assert(entry.seriesId !== undefined, 'BUG: a series without an id')
     entry.lastMinuteMs = Math.max(entry.lastMinuteMs, minute.minuteMs)
-    seriesIds[row] = entry.seriesId ?? 0
+    seriesIds[row] = entry.seriesId
     tenantIds[row] = await dictionary.tenantId(entry.server.tenantId)
   }
   return { minuteMs: minute.minuteMs, rolled: rollUp(minute), seriesIds, tenantIds }
 }
 
-/** Makes new series and their servers known to readers before their first minute closes. Safe to repeat. */
-export async function announceSeries(added: readonly SlotEntry[], deps: StoreDeps): Promise<void> {
+/**
+ * Makes new series and their servers known to readers before their first minute closes. Safe to repeat.
+ * @throws StoreRewoundError when the database has lost what was stored before.
+ */
+export async function announceSeries(
+  added: readonly SlotEntry[],
+  progress: { readonly partition: LogPartition; readonly version: ProgressVersion },
+  deps: StoreDeps,
+): Promise<ProgressVersion> {
   const spans = new Map<ServerSlots, Span>()
   for (const { server, lastMinuteMs } of added) widen(spans, server, lastMinuteMs)
-  await deps.dictionary.resolve(added, Math.min(...added.map(({ lastMinuteMs }) => lastMinuteMs)))
-  await inTransaction(deps.pool, (client) => touchServers(client, spans, deps))
+  try {
+    const firstSeenMs = added.reduce((first, { lastMinuteMs }) => Math.min(first, lastMinuteMs), Infinity)
+    await deps.dictionary.resolve(added, firstSeenMs)
+    return await inTransaction(deps.pool, async (client) => {
+      await lockProgress(client, progress.partition, progress.version)
+      await touchServers(client, spans, deps)
+      return touchProgress(client, progress.partition)
+    })
+  } catch (error) {
+    throw rewoundIfDangling(error)
+  }
+}
+
+/** An id that the dictionary gave out names nothing: only a database that went back in time does that. */
+function rewoundIfDangling(error: unknown): unknown {
+  if ((error as { code?: string }).code !== foreignKeyCode) return error
+  return new StoreRewoundError(`an id is not known any more: ${(error as Error).message}`, { cause: error })
 }
 
 /** @returns false when a row existed already: then nothing was stored. */
@@ -125,17 +176,24 @@ function spansOf(minutes: readonly ClosedMinute[], slots: SeriesSlots): Map<Serv
   return spans
 }
 
-/** Keeps each server's first and last seen instants. */
+/**
+ * Keeps each server's first and last seen instants. Most flushes have nothing new to say (a server's metrics are spread
+ * over many partitions); then its row is neither written nor locked.
+ */
 async function touchServers(client: PoolClient, spans: Map<ServerSlots, Span>, deps: StoreDeps): Promise<void> {
   if (spans.size === 0) return
   // Everybody locks in the same order.
-  const servers = [...spans].sort(([a], [b]) => (a.serverId < b.serverId ? -1 : 1))
+  const servers = [...spans].sort(([a], [b]) => compare(a.serverId, b.serverId) || compare(a.tenantId, b.tenantId))
   const tenantIds: number[] = []
   for (const [{ tenantId }] of servers) tenantIds.push(await deps.dictionary.tenantId(tenantId))
   await client.query(
     `insert into server (tenant_id, server_id, first_seen_at, last_seen_at)
      select tenant_id, server_id, to_timestamp(first_ms / 1000.0), to_timestamp(last_ms / 1000.0)
      from unnest($1::integer[], $2::text[], $3::float8[], $4::float8[]) as seen (tenant_id, server_id, first_ms, last_ms)
+     where not exists (
+       select from server
+       where server.tenant_id = seen.tenant_id and server.server_id = seen.server_id
+         and first_seen_at <= to_timestamp(first_ms / 1000.0) and last_seen_at >= to_timestamp(last_ms / 1000.0))
      on conflict (tenant_id, server_id) do update set
        first_seen_at = least(server.first_seen_at, excluded.first_seen_at),
        last_seen_at = greatest(server.last_seen_at, excluded.last_seen_at)`,
@@ -148,14 +206,4 @@ async function touchServers(client: PoolClient, spans: Map<ServerSlots, Span>, d
   )
 }
 
-async function saveProgress(client: PoolClient, flush: Flush): Promise<void> {
-  await client.query(
-    `insert into partition_progress as kept (topic, partition, position, complete_through_at)
-     values ($1, $2, $3, to_timestamp($4 / 1000.0))
-     on conflict (topic, partition) do update set
-       position = greatest(kept.position, excluded.position),
-       complete_through_at = greatest(kept.complete_through_at, excluded.complete_through_at),
-       updated_at = now()`,
-    [flush.partition.topic, flush.partition.partition, flush.resumeAt, flush.closedThroughMs],
-  )
-}
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,88 @@
+/**
+ * How far a partition is stored: the table `partition_progress`, written in the transaction of the minutes.
+ *
+ * It is also how a running consumer notices that the database lost commits (failed over to a standby that lagged, or
+ * was restored): each write makes updated_at larger, so a row that is older than the last one written, or gone, means
+ * that minutes which counted as stored may be missing, and series ids that were given out may name nothing. Whoever
+ * sees that starts again from what the database has.
+ *
+ * Every writer locks the row before it touches anything else, so that two owners of one partition (one paused,
+ * replaced and continued) take turns instead of running into a deadlock.
+ */
+import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
+import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
+
+/** updated_at as Postgres writes it, to the microsecond; undefined: nothing was ever written. */
+export type ProgressVersion = string | undefined
+
+export interface StoredProgress {
+  /** The first record that is not, or not in full, in the minutes. */
+  readonly position: number
+  readonly completeThroughMs: number
+  readonly version: ProgressVersion
+}
+
+/** The database is no longer where we left it. Not to be retried: start again from what it has. */
+export class StoreRewoundError extends Error {
+  override readonly name = 'StoreRewoundError'
+}
+
+/**
+ * Without a row nothing was ever stored, or what was is lost: then everything the log has is needed, whatever the
+ * position that was committed there.
+ */
+export async function readProgress(pool: Pool, { topic, partition }: LogPartition): Promise<StoredProgress> {
+  const { rows } = await pool.query<{ position: number; complete_ms: number; version: string }>(
+    `select position::float8, (extract(epoch from complete_through_at) * 1000)::float8 as complete_ms,
+            updated_at::text as version
+     from partition_progress where topic = $1 and partition = $2`,
+    [topic, partition],
+  )
+  const [row] = rows
+  return { position: row?.position ?? 0, completeThroughMs: row?.complete_ms ?? 0, version: row?.version }
+}
+
+/** @throws StoreRewoundError when the row is not the known one or a later one. */
+export async function lockProgress(
+  client: PoolClient,
+  { topic, partition }: LogPartition,
+  known: ProgressVersion,
+): Promise<void> {
+  const { rows } = await client.query<{ current: boolean }>(
+    `select updated_at >= $3::timestamptz as current from partition_progress
+     where topic = $1 and partition = $2 for update`,
+    [topic, partition, known ?? '-infinity'],
+  )
+  const kept = rows[0]?.current ?? known === undefined
+  if (!kept) throw new StoreRewoundError(`the database lost commits: what was stored at ${known} is not there any more`)
+}
+
+/** Neither the position nor the instant ever goes back: whoever writes has stored all before both. */
+export async function saveProgress(
+  client: PoolClient,
+  { topic, partition }: LogPartition,
+  reached: { position: number; completeThroughMs: number },
+): Promise<ProgressVersion> {
+  const { rows } = await client.query<{ version: string }>(
+    `insert into partition_progress as kept (topic, partition, position, complete_through_at)
+     values ($1, $2, $3, to_timestamp($4 / 1000.0))
+     on conflict (topic, partition) do update set
+       position = greatest(kept.position, excluded.position),
+       complete_through_at = greatest(kept.complete_through_at, excluded.complete_through_at),
+       updated_at = greatest(kept.updated_at + interval '1 microsecond', now())
+     returning updated_at::text as version`,
+    [topic, partition, reached.position, reached.completeThroughMs],
+  )
+  return rows[0]?.version
+}
+
+/** Marks that something was written for this partition, so that its loss shows. Nothing before the first flush. */
+export async function touchProgress(client: PoolClient, { topic, partition }: LogPartition): Promise<ProgressVersion> {
+  const { rows } = await client.query<{ version: string }>(
+    `update partition_progress set updated_at = greatest(updated_at + interval '1 microsecond', now())
+     where topic = $1 and partition = $2
+     returning updated_at::text as version`,
+    [topic, partition],
+  )
+  return rows[0]?.version
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createTestDatabase } from '@minutely/lib/postgres/test-database'
+import { encodeSeriesList } from '@minutely/schema/sample-codec'
+import type { SeriesRef } from '@minutely/schema/series-identity'
+import { SeriesDictionary } from './series-dictionary.ts'
+import { SeriesSlots, type SlotEntry } from './series-slots.ts'
+
+const baseMs = Date.UTC(2027, 0, 15, 9)
+
+function entriesOf(series: SeriesRef[], owner = { tenantId: 'default', serverId: 'a' }): SlotEntry[] {
+  const slots = new SeriesSlots()
+  slots.slotsOf({ ...owner, series: encodeSeriesList(series), startMs: baseMs })
+  return slots.takeAdded()
+}
+
+const idsOf = (entries: SlotEntry[]) => new Map(entries.map(({ series, seriesId }) => [series.metricId, seriesId]))
+const many = (from: number, to: number): SeriesRef[] =>
+  Array.from({ length: to - from }, (_, n) => ({ metricId: `m${from + n}`, labels: { n: String(from + n) } }))
+
+test('two dictionaries that resolve overlapping series at the same time agree', async () => {
+  const { pool } = await createTestDatabase()
+  for (let round = 0; round < 5; round++) {
+    const start = round * 1_000
+    const sides = [entriesOf(many(start, start + 300)), entriesOf(many(start + 100, start + 400).toReversed())]
+    await Promise.all(sides.map((entries) => new SeriesDictionary(pool).resolve(entries, baseMs)))
+    const [left, right] = sides.map(idsOf)
+    assert.ok(left && right)
+    for (const [metricId, id] of right) {
+      assert.ok(id !== undefined)
+      if (left.has(metricId)) assert.equal(left.get(metricId), id)
+    }
+  }
+  const { rows } = await pool.query('select count(*)::int as n, count(distinct series_id)::int as ids from series')
+  assert.deepEqual(rows, [{ n: 5 * 400, ids: 5 * 400 }])
+})
+
+test('more series than one statement takes get an id each', async () => {
+  const { pool } = await createTestDatabase()
+  const entries = entriesOf(many(0, 5_001))
+  await new SeriesDictionary(pool).resolve(entries, baseMs)
+  assert.equal(new Set(entries.map(({ seriesId }) => seriesId)).size, 5_001)
+})
+
+test('a series keeps its id, its labels and the minute it was first seen in', async () => {
+  const { pool } = await createTestDatabase()
+  const labels = { __proto__x: 'y', quote: '"\\\'', uni: 'zoë 🙂' }
+  const first = entriesOf([{ metricId: 'x', labels }])
+  await new SeriesDictionary(pool).resolve(first, baseMs)
+  const second = entriesOf([{ metricId: 'x', labels }])
+  await new SeriesDictionary(pool).resolve(second, baseMs + 3_600_000)
+  assert.equal(second[0]?.seriesId, first[0]?.seriesId)
+  const { rows } = await pool.query('select labels, first_seen_at from series')
+  assert.deepEqual(rows, [{ labels, first_seen_at: new Date(baseMs) }])
+})
+
+test('equal series of other servers and tenants are others', async () => {
+  const { pool } = await createTestDatabase()
+  const owners = [
+    { tenantId: 'default', serverId: 'a' },
+    { tenantId: 'default', serverId: 'b' },
+    { tenantId: 'new', serverId: 'a' },
+  ]
+  const dictionary = new SeriesDictionary(pool)
+  const entries = owners.flatMap((owner) => entriesOf([{ metricId: 'x', labels: {} }], owner))
+  await dictionary.resolve(entries, baseMs)
+  assert.equal(new Set(entries.map(({ seriesId }) => seriesId)).size, 3)
+})
+
+test('two processes that meet a new tenant at the same time agree on its id', async () => {
+  const { pool } = await createTestDatabase()
+  const ids = await Promise.all(Array.from({ length: 8 }, () => new SeriesDictionary(pool).tenantId('brand-new')))
+  assert.equal(new Set(ids).size, 1)
+})

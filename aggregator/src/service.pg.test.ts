@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VirtualClock } from '@minutely/lib/clock'
+import { LiveChannel } from '@minutely/lib/live-channel'
+import type { Pool } from '@minutely/lib/postgres/pool'
+import { createTestDatabase, silentLog } from '@minutely/lib/postgres/test-database'
+import type { LogConsumer, LogPartition, PartitionHandler, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import { Registry } from 'prom-client'
+import { rigConfig, rigStartMs } from './consumer-rig.ts'
+import { createAggregator } from './service.ts'
+
+const zero: LogPartition = { topic: 'minutely.samples', partition: 0 }
+
+/** A log without records whose assignments the test makes. Reads wait for their signal. */
+class EmptyLog implements SampleLog {
+  readonly name = 'empty-log'
+  handler: PartitionHandler | undefined
+  readonly reading = new Map<number, number>()
+  left = false
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  async append(): Promise<void> {}
+  route(): LogPartition {
+    return zero
+  }
+
+  async join(_group: string, handler: PartitionHandler): Promise<LogConsumer> {
+    this.handler = handler
+    return {
+      committed: async () => 0,
+      commit: async () => {},
+      leave: async () => {
+        this.left = true
+      },
+      read: async ({ partition, position, signal }) => {
+        this.reading.set(partition.partition, (this.reading.get(partition.partition) ?? 0) + 1)
+        if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener('abort', resolve))
+        this.reading.set(partition.partition, (this.reading.get(partition.partition) ?? 0) - 1)
+        return { records: [], nextPosition: position, atEnd: true }
+      },
+    }
+  }
+}
+
+function createService(pool: Pool) {
+  const sampleLog = new EmptyLog()
+  const live = new LiveChannel()
+  const deps = { sampleLog, pool, live, clock: new VirtualClock(rigStartMs), log: silentLog, registry: new Registry() }
+  return { aggregator: createAggregator(rigConfig, deps), sampleLog, live }
+}
+
+/** Until Postgres has answered whatever is under way. */
+async function until(pool: Pool, condition: () => boolean): Promise<void> {
+  while (!condition()) await pool.query('select 1')
+}
+
+test('a revoked partition no longer counts, and may be assigned again', async () => {
+  const { pool } = await createTestDatabase()
+  await pool.query(
+    `insert into partition_progress (topic, partition, position, complete_through_at)
+     values ('minutely.samples', 0, 0, '2027-01-15 09:00Z'), ('minutely.samples', 1, 0, '2027-01-15 08:00Z')`,
+  )
+  const { aggregator, sampleLog, live } = createService(pool)
+  await aggregator.start()
+  assert.match(String(await aggregator.readiness()), /no partition/)
+  for (const partition of [0, 1]) sampleLog.handler?.assigned({ ...zero, partition })
+  await until(pool, () => sampleLog.reading.get(0) === 1 && sampleLog.reading.get(1) === 1)
+  assert.equal(live.completeThroughMs(), Date.UTC(2027, 0, 15, 8))
+  sampleLog.handler?.revoked({ ...zero, partition: 1 })
+  assert.equal(live.completeThroughMs(), Date.UTC(2027, 0, 15, 9), 'it held back the rest')
+  sampleLog.handler?.assigned({ ...zero, partition: 1 })
+  await until(pool, () => sampleLog.reading.get(1) === 1)
+  assert.equal(live.completeThroughMs(), Date.UTC(2027, 0, 15, 8))
+  for (const partition of [0, 1]) sampleLog.handler?.revoked({ ...zero, partition })
+  assert.match(String(await aggregator.readiness()), /no partition/)
+  await aggregator.stop()
+})
+
+test('a stop waits for every consumer, leaves the group last, and takes no more partitions', async () => {
+  const { pool } = await createTestDatabase()
+  const { aggregator, sampleLog } = createService(pool)
+  await aggregator.start()
+  sampleLog.handler?.assigned(zero)
+  await until(pool, () => sampleLog.reading.get(0) === 1)
+  const stopping = aggregator.stop()
+  sampleLog.handler?.assigned({ ...zero, partition: 7 })
+  await stopping
+  assert.equal(sampleLog.reading.get(0), 0)
+  assert.equal(sampleLog.reading.get(7), undefined)
+  assert.equal(sampleLog.left, true)
+})

@@ -1,0 +1,51 @@
+/**
+ * For tests: a consumer's side of a log that lets one read through at a time, and says when the consumer has digested
+ * it. So a test knows where the consumer is, without waiting for time to pass.
+ */
+import type { LogBatch, LogConsumer, LogPartition, LogRead } from '@minutely/lib/sample-log/sample-log'
+
+export class SteppedLog implements LogConsumer {
+  readonly commitWithin?: NonNullable<LogConsumer['commitWithin']>
+  /** Of the last read. */
+  lastCount = 0
+  readonly #inner: LogConsumer
+  #asked = Promise.withResolvers<void>()
+  #go = Promise.withResolvers<void>()
+
+  /** `apart`: log and store are not one database; positions are committed after the minutes. */
+  constructor(inner: LogConsumer, { apart }: { apart: boolean }) {
+    this.#inner = inner
+    if (!apart && inner.commitWithin !== undefined) this.commitWithin = inner.commitWithin
+  }
+
+  committed(partition: LogPartition): Promise<number> {
+    return this.#inner.committed(partition)
+  }
+
+  commit(partition: LogPartition, position: number): Promise<void> {
+    return this.#inner.commit(partition, position)
+  }
+
+  leave(): Promise<void> {
+    return this.#inner.leave()
+  }
+
+  async read(request: LogRead): Promise<LogBatch> {
+    this.#asked.resolve()
+    const aborted = new Promise<void>((resolve) => request.signal?.addEventListener('abort', () => resolve()))
+    await Promise.race([this.#go.promise, aborted])
+    const batch = await this.#inner.read({ ...request, waitMs: 0 })
+    this.lastCount = batch.records.length
+    return batch
+  }
+
+  /** Lets one read pass; resolves when the consumer asks for the next one, or has ended. */
+  async step(ended: Promise<unknown>): Promise<void> {
+    await Promise.race([this.#asked.promise, ended])
+    this.#asked = Promise.withResolvers()
+    const go = this.#go
+    this.#go = Promise.withResolvers()
+    go.resolve()
+    await Promise.race([this.#asked.promise, ended])
+  }
+}

@@ -79,10 +79,13 @@ export class LogWakeups {
   async wait(generation: number, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (generation !== this.#generation || this.#stopped || signal?.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
+    const onAbort = (): void => resolve()
     const cancel = this.#deps.clock.schedule(Math.min(waitMs, this.#deps.pollMs), resolve)
     this.#waiting.add(resolve)
-    signal?.addEventListener('abort', () => resolve(), { once: true })
+    signal?.addEventListener('abort', onAbort)
     await promise
+    // The signal lives as long as the consumer: what is left on it would pile up.
+    signal?.removeEventListener('abort', onAbort)
     this.#waiting.delete(resolve)
     cancel()
   }

@@ -3,6 +3,7 @@
  * sample-log.ts that was broken.
  */
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import type { LogBatch, LogConsumer, LogPartition, SampleLog } from './sample-log.ts'
 
@@ -120,6 +121,20 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     assert.equal(batch.records.length, 0)
     assert.equal(batch.atEnd, true)
     assert.equal(batch.nextPosition, position)
+  })
+
+  test(`${name}: waiting leaves nothing behind on the signal`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    const { signal } = new AbortController()
+    let position = await consumer.committed(partition)
+    for (let round = 0; round < 20; round++) {
+      const waiting = consumer.read({ partition, position, bytesMax, waitMs: 30_000, signal })
+      await log.append([{ ...partition, payload: Buffer.from('x') }])
+      position = (await waiting).nextPosition
+    }
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
   test(`${name}: a read is bounded in bytes but never stuck on a large record`, async () => {

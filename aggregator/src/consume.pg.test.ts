@@ -211,6 +211,31 @@ test('a viewer never sees a minute as final before it is closed and whole', asyn
   await running.crash()
 })
 
+test('after a restart, the rest of a minute of which a part is stored is not shown as the whole', async () => {
+  const config = { openMinutesMax: 1 }
+  const rig = await createRig({ config })
+  const seen: LiveMinute[] = []
+  rig.live.watch({ tenantId, serverId: 'a' }, (minute) => seen.push(minute))
+  const first = rig.begin()
+  await rig.send('a', everySecond(rigStartMs), [{ series: cpu, values: ramp(10) }])
+  const [one, two] = [cpu, disk].map((series) => ({ series, values: ramp(60) }))
+  assert.ok(one && two)
+  await rig.send('a', everySecond(rigStartMs + minuteMs), [one, two])
+  await first.step()
+  await first.crash()
+  assert.equal(Object.keys(await storedTable(rig.pool)).length, 1, 'the smaller minute was given out early')
+  config.openMinutesMax = 8
+  const second = rig.begin()
+  await rig.send('a', everySecond(rigStartMs + 10_000), [{ series: cpu, values: ramp(10) }])
+  await rig.drain(second)
+  await rig.assertExact()
+  assert.deepEqual(
+    seen.map((minute) => minute.minuteMs),
+    [rigStartMs + minuteMs],
+  )
+  await second.crash()
+})
+
 test('a viewer that throws does not stop the partition', async () => {
   const rig = await createRig()
   const running = rig.begin()
@@ -263,6 +288,11 @@ for (const apart of [false, true]) {
         await running.step()
       }
       await running.done
+      // The log may forget only what the store holds.
+      const { rows } = await rig.pool.query(
+        'select log_group.position <= coalesce(max(kept.position), 0) as behind from log_group left join partition_progress kept using (partition) group by log_group.position',
+      )
+      assert.deepEqual(rows, [{ behind: true }], `${point.when} ${point.statement}`)
     }
     const running = rig.begin()
     await rig.drain(running)

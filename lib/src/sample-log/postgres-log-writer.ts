@@ -169,7 +169,16 @@ function pack(payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([1]), zstdCompressSync(payload, { params })])
 }
 
-export function unpack(stored: Buffer): Buffer {
+/**
+ * `payloadBytes`: how long it was. A stored payload that cannot be unpacked is damage below us: it comes back empty,
+ * which no record is, so that the reader counts it as unreadable and goes on instead of failing at it for ever.
+ */
+export function unpack(stored: Buffer, payloadBytes: number): Buffer {
   const bytes = stored.subarray(1)
-  return stored[0] === 1 ? zstdDecompressSync(bytes) : bytes
+  if (stored[0] !== 1) return bytes
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, payloadBytes) })
+  } catch {
+    return Buffer.alloc(0)
+  }
 }

@@ -87,3 +87,21 @@ test('an append past the size limit is refused as full', async () => {
     full: true,
   })
 })
+
+test('a stored payload that is damaged comes back empty, and its neighbours as they were', async () => {
+  const storage = await createTestDatabase()
+  const log = await open(storage, 0)
+  const partition = log.route({ tenantId: 'default', serverId: 'a', metricId: 'm' })
+  const payload = Buffer.alloc(5_000, 'abc')
+  await log.append(['good', 'damaged', 'good'].map(() => ({ ...partition, payload })))
+  await storage.pool.query(
+    `update log_record set payload = set_byte(payload, 20, 255 - get_byte(payload, 20)) where position = 1`,
+  )
+  const consumer = await log.join('readers', { assigned: () => {}, revoked: () => {} })
+  const { records } = await consumer.read({ partition, position: 0, bytesMax: 1 << 20, waitMs: 30_000 })
+  assert.deepEqual(
+    records.map((record) => record.payload.equals(payload)),
+    [true, false, true],
+  )
+  assert.equal(records[1]?.payload.length, 0)
+})

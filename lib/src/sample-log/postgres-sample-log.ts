@@ -200,20 +200,23 @@ export class PostgresSampleLog implements SampleLog {
     // lossy: it decodes every field as UTF-8 first.)
     const query: pg.QueryConfig = {
       name: 'read-log',
-      text: `${headSql} select position::float8, appended_at_ms::float8, payload, (select count(*) from head)::float8
+      text: `${headSql} select position::float8, appended_at_ms::float8, payload, payload_bytes, (select count(*) from head)::float8
         from (select *, sum(payload_bytes) over (order by position) - payload_bytes as bytes_before
               from head) sized
         where bytes_before < $3 order by position`,
       values: [partition.partition, position, bytesMax],
     }
-    const { rows } = await this.#deps.pool.query<[number, number, Buffer, number]>({ ...query, rowMode: 'array' })
-    const records = rows.map(([at, appendedAtMs, payload]) => ({
+    const { rows } = await this.#deps.pool.query<[number, number, Buffer, number, number]>({
+      ...query,
+      rowMode: 'array',
+    })
+    const records = rows.map(([at, appendedAtMs, payload, payloadBytes]) => ({
       position: at,
       appendedAtMs,
-      payload: unpack(payload),
+      payload: unpack(payload, payloadBytes),
     }))
     const last = records.at(-1)
-    const headCount = rows[0]?.[3] ?? 0
+    const headCount = rows[0]?.[4] ?? 0
     return {
       records,
       nextPosition: last === undefined ? position : last.position + 1,

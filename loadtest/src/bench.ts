@@ -24,18 +24,14 @@ import { checkFleet } from './check-fleet.ts'
 import { batchHeaders, batchSeconds, GeneratedFleet } from './generated-fleet.ts'
 import { costOf } from './process-cost.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    hosts: { type: 'string', default: '200' },
-    metrics: { type: 'string', default: '200' },
-    minutes: { type: 'string', default: '5' },
-    speed: { type: 'string', default: '10' },
-    profile: { type: 'string' },
-  },
-})
-const [hosts, metrics, minutes, speed] = [options.hosts, options.metrics, options.minutes, options.speed].map(
-  Number,
-) as [number, number, number, number]
+const usage = `npm run bench -- [--hosts 200] [--metrics 200] [--minutes 5] [--speed 10] [--profile FOLDER]
+
+  --hosts, --metrics   size of the fleet, one sample a second each
+  --minutes            of the fleet's time
+  --speed              how many times as fast as real time
+  --profile            writes a CPU profile of the Node process there`
+const options = readOptions()
+const [hosts, metrics, minutes, speed] = [options.hosts, options.metrics, options.minutes, options.speed]
 const batchMs = batchSeconds * 1_000
 const fleet = new GeneratedFleet({ hostCount: hosts, metricCount: metrics, seed: 1 })
 /** A whole minute a little ahead of now, so that the process is up before the first batch is due. */
@@ -45,7 +41,7 @@ const sampleCount = hosts * metrics * minutes * 60
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 say(
-  `preparing ${rounds * hosts} bodies of ${metrics} series x ${batchSeconds} s (${(sampleCount / 1e6).toFixed(1)} M samples)`,
+  `preparing ${rounds * hosts} bodies of ${metrics} series x ${batchSeconds} s (${sampleCount.toLocaleString('en')} samples)`,
 )
 const bodies = Array.from({ length: rounds }, (_, round) =>
   Array.from({ length: hosts }, (_, host) => fleet.body(host, startMs + round * batchMs)),
@@ -95,6 +91,42 @@ child.kill('SIGTERM')
 await once(child, 'exit')
 await rm(dataDir, { recursive: true, force: true })
 process.exitCode = verdict.problems.length === 0 ? 0 : 1
+
+function readOptions(): {
+  hosts: number
+  metrics: number
+  minutes: number
+  speed: number
+  profile: string | undefined
+} {
+  const text = (fallback: string): { type: 'string'; default: string } => ({ type: 'string', default: fallback })
+  try {
+    const { values } = parseArgs({
+      options: {
+        hosts: text('200'),
+        metrics: text('200'),
+        minutes: text('5'),
+        speed: text('10'),
+        profile: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (!values.help) {
+      const number = (name: 'hosts' | 'metrics' | 'minutes' | 'speed'): number => {
+        const value = Number(values[name])
+        if (Number.isInteger(value) && value > 0) return value
+        throw new Error(`--${name} ${values[name]}: a whole number above 0 is needed`)
+      }
+      const [hosts, metrics] = [number('hosts'), number('metrics')]
+      return { hosts, metrics, minutes: number('minutes'), speed: number('speed'), profile: values.profile }
+    }
+    process.stdout.write(`${usage}\n`)
+    return process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
+    return process.exit(2)
+  }
+}
 
 /** Sends each batch at its time: its end plus the host's phase in [0, 8 s). */
 async function shipAll(): Promise<void> {
@@ -199,6 +231,6 @@ ${row('floor: decompress and read once', floorS)}
 ${(sampleCount / wallS / 1e3).toFixed(0)} k samples/s over ${wallS.toFixed(0)} s; POST p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms; \
 refused: ${[...refused].map(([status, count]) => `${count} x ${status}`).join(', ') || 'none'}
 memory: Node ${(after.own.residentBytes / 1e6).toFixed(0)} MB, Postgres ${(after.descendants.residentBytes / 1e6).toFixed(0)} MB (shared counted per process); disk ${diskMb} MB
-checked: ${verdict.checkedMinutes} series-minutes, ${verdict.problems.length} wrong`)
+checked: every minute of ${Math.min(hosts, 10)} hosts, ${verdict.checkedMinutes} series-minutes, ${verdict.problems.length} wrong`)
   for (const problem of verdict.problems.slice(0, 10)) say(`  ${problem}`)
 }

@@ -14,7 +14,8 @@ const [speed = '1', startMs = String(Date.now())] = process.argv.slice(2)
 const config = loadConfigOrExit(allInOneSettings)
 const log = createLogger(config.logging)
 const clock = new ScaledClock({ speed: Number(speed), startMs: Number(startMs) })
-const progress = new Progress({ clock, write: (text) => process.stderr.write(text) })
+// Its times would be scaled and its banner an invitation to a process that is about to end.
+const progress = new Progress({ clock, write: () => {} })
 const minutely = createAllInOne(config, { clock, log, progress })
 const announced = {
   name: 'announcement',

@@ -1,12 +1,13 @@
 /** Minutely in one process: `npm start`. */
 import { SystemClock } from '@minutely/lib/clock'
-import { loadConfigOrExit } from '@minutely/lib/config'
+import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
 import { runServices } from '@minutely/lib/lifecycle'
 import { createLogger } from '@minutely/lib/logging'
 import { allInOneSettings } from './config.ts'
 import { Progress } from './progress.ts'
 import { createAllInOne } from './service.ts'
 
+refuseArguments()
 const config = loadConfigOrExit(allInOneSettings)
 const log = createLogger(config.logging)
 const clock = new SystemClock()

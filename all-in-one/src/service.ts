@@ -11,8 +11,9 @@ import { createAgent } from '@minutely/agent/service'
 import { createAggregator } from '@minutely/aggregator/service'
 import { createCollector } from '@minutely/collector-api/service'
 import type { Clock } from '@minutely/lib/clock'
-import { createHttpServer } from '@minutely/lib/http-server'
+import { createHttpServer, httpSettings } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
+import { checkAddress } from '@minutely/lib/listen-address'
 import { LiveChannel } from '@minutely/lib/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import { type EmbeddedServer, startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
@@ -47,7 +48,14 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
   const pools: Pool[] = []
   let url = ''
 
+  let isStopping = false
+
+  /** Between steps: a stop that was asked for while this starts must not find more and more to stop. */
+  const goOn = (): void => {
+    if (isStopping) throw new Error('stopped while it was starting')
+  }
   const start = async (service: Service): Promise<void> => {
+    goOn()
     started.push(service)
     await service.start()
   }
@@ -58,12 +66,14 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       return url
     },
     async start() {
+      await checkAddress(config.http, httpSettings)
       const dataDir = resolve(config.embedded.dataDir)
       server = await startEmbeddedServer({ dataDir, onProgress: progress.step })
       failWhenItEnds(server)
       const { connection } = server
       const writer = createPool(connection, { name: 'writer', connectionsMax: writerConnectionsMax }, { log })
       pools.push(writer)
+      goOn()
       const applied = await migrate(writer)
       if (applied.length > 0) progress.step(`brought the database to ${applied.at(-1)}`)
       const reader = createPool(
@@ -97,10 +107,12 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       if (config.embedded.localAgent) {
         await start(createAgent(config.agent, { log, clock, registry, collectorUrl: () => http.url }))
       }
+      goOn()
       progress.step('ready')
       progress.banner({ url, dataDir, serverId: config.embedded.localAgent ? config.agent.serverId : undefined })
     },
     async stop() {
+      isStopping = true
       for (const service of started.toReversed()) {
         await service.stop().catch((error: unknown) => log.error({ err: error, service: service.name }, 'stop failed'))
       }

@@ -1,10 +1,13 @@
 /**
- * Time and timers, passed in everywhere, so that whatever depends on them can be simulated. The only file that calls
- * Date.now or setTimeout. Instants are ms since the epoch, durations ms.
+ * Time and timers, passed in everywhere, so that whatever depends on them can be simulated. Date.now and setTimeout are
+ * called here and in the few files that tidy/exceptions.ts lists with their reasons. Instants are ms since the epoch,
+ * durations ms; Infinity is a duration, NaN is not.
  *
  * SystemClock is the machine's. VirtualClock stands still until a test advances it; timers fire in order of their due
- * time, then in order of their creation, so that a run is the same every time.
+ * time, then in order of their creation, so that a run is the same every time. clock-contract.ts is the suite of both.
  */
+import assert from 'node:assert/strict'
+
 export interface Clock {
   nowMs(): number
   /** Resolves after durationMs, or at once when the signal aborts; never rejects. */
@@ -23,11 +26,20 @@ export class SystemClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
-    const timer = setTimeout(callback, delayMs)
-    timer.unref()
+    assertNumber(delayMs)
+    let timer: NodeJS.Timeout | undefined
+    const arm = (remainingMs: number): void => {
+      const partMs = Math.min(Math.max(0, remainingMs), timeoutMsMax)
+      timer = setTimeout(remainingMs > partMs ? () => arm(remainingMs - partMs) : callback, partMs)
+      timer.unref()
+    }
+    arm(delayMs)
     return () => clearTimeout(timer)
   }
 }
+
+/** Node fires at once what is to wait longer than this, 24.8 days. */
+const timeoutMsMax = 2 ** 31 - 1
 
 interface VirtualTimer {
   readonly dueMs: number
@@ -53,6 +65,7 @@ export class VirtualClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
+    assertNumber(delayMs)
     const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, callback }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
@@ -60,6 +73,7 @@ export class VirtualClock implements Clock {
 
   /** Moves on, firing what falls due at its own instant and letting promises settle after each timer. */
   async advance(durationMs: number): Promise<void> {
+    assert(durationMs >= 0, `BUG: time cannot advance by ${durationMs} ms`)
     const untilMs = this.#nowMs + durationMs
     for (let next = this.#earliest(untilMs); next !== undefined; next = this.#earliest(untilMs)) {
       this.#timers.delete(next)
@@ -86,6 +100,10 @@ export class VirtualClock implements Clock {
     }
     return first
   }
+}
+
+function assertNumber(delayMs: number): void {
+  assert(!Number.isNaN(delayMs), 'BUG: a delay of NaN ms')
 }
 
 function sleepOn(clock: Clock, durationMs: number, signal: AbortSignal | undefined): Promise<void> {

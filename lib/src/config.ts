@@ -3,8 +3,9 @@
  * this file reads them and is the only one that touches process.env.
  *
  * Rules: every variable starts with MINUTELY_; one that no service of this process knows is an error that names the
- * nearest known one (a typo must not silently mean the default); a blank one is absent; NAME_FILE names a file that
- * holds the value (secrets); a wrong value is an error that says what would be right. All errors are reported at once.
+ * nearest known one (a typo must not silently mean the default, nor one in the prefix or in its case); a blank one is
+ * absent; NAME_FILE names a file that holds the value (secrets); a wrong value is an error that says what would be right.
+ * All errors are reported at once; none repeats a secret or what a file holds.
  */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
@@ -27,27 +28,36 @@ export type ConfigOf<S extends Settings> = { readonly [K in keyof S]: S[K] exten
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   constructor(problems: readonly string[]) {
-    super(`The configuration has ${problems.length} problem(s):\n  - ${problems.join('\n  - ')}`)
+    super(
+      `The configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n  - ${problems.join('\n  - ')}`,
+    )
   }
 }
 
 export const prefix = 'MINUTELY_'
 /** Read by test and start scripts rather than by services. */
 const reservedPrefixes = ['MINUTELY_TEST_', 'MINUTELY_SCREENSHOT_']
+/** Of a wrong value, in its message. */
+const shownLengthMax = 100
 
 /** A whole number within bounds, written in decimal. */
-export function integer(bounds: { min: number; max: number }): z.ZodType<number, string> {
+export function integer({ min, max }: { min: number; max: number }): z.ZodType<number, string> {
+  const fits = (value: number): boolean => Number.isSafeInteger(value) && value >= min && value <= max
   return z
     .string()
-    .regex(/^-?\d+$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(bounds.min).max(bounds.max))
+    .refine(
+      (written) => /^-?\d+$/.test(written) && fits(Number(written)),
+      `must be a whole number from ${min} to ${max}`,
+    )
+    .transform((written) => Number(written) + 0) // -0 becomes 0
 }
 
-export const onOff: z.ZodType<boolean, string> = z.enum(['on', 'off']).transform((word) => word === 'on')
+export const onOff: z.ZodType<boolean, string> = z
+  .enum(['on', 'off'], 'must be on or off')
+  .transform((word) => word === 'on')
 export const text: z.ZodType<string, string> = z.string()
 export function oneOf<const W extends readonly [string, ...string[]]>(words: W): z.ZodType<W[number], string> {
-  return z.enum(words) as unknown as z.ZodType<W[number], string>
+  return z.enum(words, `must be one of ${words.join(', ')}`) as unknown as z.ZodType<W[number], string>
 }
 
 /**
@@ -87,6 +97,15 @@ export function loadConfigOrExit<M extends Readonly<Record<string, Settings>>>(
   }
 }
 
+/** For a main.ts that takes no arguments: one that is given is an error, like a misspelt variable, and not ignored. */
+export function refuseArguments(given: readonly string[] = process.argv.slice(2)): void {
+  if (given.length === 0) return
+  process.stderr.write(
+    `${given.join(' ')}: there are no arguments; settings are environment variables, e.g. ${prefix}LOG_LEVEL=info\n`,
+  )
+  process.exit(2)
+}
+
 function readSetting(
   setting: Setting<unknown>,
   env: Readonly<Record<string, string | undefined>>,
@@ -106,38 +125,65 @@ function readSetting(
       problems.push(`${name}_FILE: cannot read ${file}: ${(error as Error).message}`)
       return undefined
     }
+    if (written === '') {
+      problems.push(`${name}_FILE: ${file} is empty`)
+      return undefined
+    }
   }
   const result = setting.shape.safeParse(written === '' ? setting.default : written)
   if (result.success) return result.data
-  const shown = setting.secret === true ? '(hidden)' : JSON.stringify(written)
+  // A wrong path may lead to any file.
+  const isHidden = setting.secret === true || file !== ''
+  const shown = isHidden ? '(hidden)' : JSON.stringify(written.slice(0, shownLengthMax))
   const reasons = result.error.issues.map((issue) => issue.message).join('; ')
-  problems.push(`${name}=${shown}: ${reasons} (default ${setting.default}${setting.unit ? ` ${setting.unit}` : ''})`)
+  const fallback =
+    setting.default === '' ? '' : ` (default ${setting.default}${setting.unit ? ` ${setting.unit}` : ''})`
+  problems.push(`${name}=${shown}: ${reasons}${fallback}`)
   return undefined
 }
 
 function unknownVariables(env: Readonly<Record<string, string | undefined>>, known: ReadonlySet<string>): string[] {
   const problems: string[] = []
   for (const name of Object.keys(env).sort()) {
-    if (!name.startsWith(prefix) || reservedPrefixes.some((reserved) => name.startsWith(reserved))) continue
-    if (known.has(name) || (name.endsWith('_FILE') && known.has(name.slice(0, -'_FILE'.length)))) continue
+    if (known.has(name) || known.has(withoutFile(name)) || !isMeantForUs(name, known)) continue
     const nearest = nearestName(name, known)
     problems.push(`${name} is not a setting of this process${nearest ? `; did you mean ${nearest}?` : ''}`)
   }
   return problems
 }
 
-/** The known name within a third of its length in edits, if any. */
+/** Starts with the prefix, in any case; or is one of our names but for a slip in the prefix. */
+function isMeantForUs(name: string, known: ReadonlySet<string>): boolean {
+  const upper = name.toUpperCase()
+  if (upper.startsWith(prefix)) return !reservedPrefixes.some((reserved) => name.startsWith(reserved))
+  const end = upper.indexOf('_') + 1
+  return known.has(prefix + withoutFile(upper.slice(end))) && editDistance(upper.slice(0, end), prefix) <= editsMin
+}
+
+/** The known name within a third of the letters behind the prefix in edits, if any; two letters may always be wrong. */
 function nearestName(name: string, known: ReadonlySet<string>): string | undefined {
+  const upper = name.toUpperCase()
+  const suffix = upper.slice(upper.indexOf('_') + 1)
+  const stem = withoutFile(suffix)
   let best: string | undefined
-  let bestDistance = Math.floor(name.length / 3)
+  let bestDistance = Math.max(editsMin, Math.floor(stem.length / 3))
   for (const candidate of known) {
-    const distance = editDistance(name, candidate)
+    const meant = candidate.slice(prefix.length)
+    // A last word that is missing, mostly the unit, is one edit.
+    const distance = Math.min(editDistance(stem, meant), 1 + editDistance(stem, meant.replace(/_[^_]*$/, '')))
     if (distance <= bestDistance) {
-      best = candidate
+      best = stem === suffix ? candidate : `${candidate}_FILE`
       bestDistance = distance - 1
     }
   }
   return best
+}
+
+/** Two letters that changed places. */
+const editsMin = 2
+
+function withoutFile(name: string): string {
+  return name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name
 }
 
 /** Levenshtein, one row at a time. */

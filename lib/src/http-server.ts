@@ -5,19 +5,22 @@
  *
  * /healthz answers 200 while the process lives. /readyz answers 200 only when every readiness check passes, else 503
  * with what is not ready.
+ *
+ * Browsers: no CORS header is ever sent, so pages of other origins can neither read nor send JSON; allowed-hosts.ts keeps
+ * them from becoming our origin. A stop lets answers that have begun finish (open-answers.ts).
  */
+import type { AddressInfo } from 'node:net'
 import { ApiError } from '@minutely/schema/error-catalogue'
-import Fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyPluginAsync,
-  type FastifyReply,
-  LogController,
-} from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
-import { integer, type Settings, text } from './config.ts'
+import { AllowedHosts, hostNames } from './allowed-hosts.ts'
+import { type Clock, SystemClock } from './clock.ts'
+import { integer, prefix, type Settings, text } from './config.ts'
+import { answerBadHttp, routeNotFound, sendError } from './http-errors.ts'
 import type { Service } from './lifecycle.ts'
+import { type AddressSettings, listenError } from './listen-address.ts'
 import type { Logger } from './logging.ts'
+import { OpenAnswers } from './open-answers.ts'
 
 export const httpSettings = {
   host: {
@@ -32,23 +35,45 @@ export const httpSettings = {
     default: '7070',
     description: 'Port to listen on; 0 takes a free one',
   },
+  allowedHosts: {
+    name: 'ALLOWED_HOSTS',
+    shape: hostNames,
+    default: '',
+    description:
+      'Host names under which it answers besides `localhost` and addresses, separated by commas, e.g. of a reverse proxy. ' +
+      'Without any, all names are answered unless it listens on loopback',
+  },
 } satisfies Settings
 
-/** Slow-loris and idle bounds, ms: header, whole request, keep-alive (faults.md). */
+/** Slow-loris and idle bounds, ms: header, whole request, keep-alive. */
 const headerTimeoutMs = 10_000
 const requestTimeoutMs = 15_000
 const keepAliveTimeoutMs = 70_000
+/** How often node looks for requests past the first two; its own 30 s would make 40 s of the 10. */
+const timeoutCheckMs = 2_000
 const headerBytesMax = 16_384
 const connectionsMax = 20_000
+/** For answers that have begun when it stops, ms; of the 9 s that all stops have together. */
+const drainTimeoutMs = 2_000
 
 /** Null when ready, else what is missing, for a person. */
 export type ReadinessCheck = () => string | null
+
+export interface HttpServerConfig {
+  readonly host: string
+  readonly port: number
+  readonly allowedHosts?: readonly string[]
+}
 
 export interface HttpServerDeps {
   readonly log: Logger
   readonly registry: Registry
   readonly plugins: readonly FastifyPluginAsync[]
   readonly readiness: readonly ReadinessCheck[]
+  /** What its config was read by, to be named in messages; httpSettings unless given. */
+  readonly settings?: AddressSettings & { readonly allowedHosts?: { readonly name: string } }
+  /** The machine's unless given. */
+  readonly clock?: Clock
 }
 
 export interface HttpServer extends Service {
@@ -56,39 +81,31 @@ export interface HttpServer extends Service {
   readonly url: string
 }
 
-export function createHttpServer(config: { host: string; port: number }, deps: HttpServerDeps): HttpServer {
-  const app = Fastify({
-    loggerInstance: deps.log as never,
-    logController: new LogController({ disableRequestLogging: true }),
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
-    forceCloseConnections: true,
-    http: { headersTimeout: headerTimeoutMs, maxHeaderSize: headerBytesMax },
-    routerOptions: { maxParamLength: 1024 },
-    clientErrorHandler: (error, socket) => {
-      if (socket.destroyed || !socket.writable) return
-      const body = JSON.stringify({
-        error: 'request-invalid',
-        message: `The request could not be read: ${error.message}`,
-      })
-      const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`
-      socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`)
-    },
-  }) as unknown as FastifyInstance
-  app.server.maxConnections = connectionsMax
-  app.setErrorHandler((error: FastifyError, _request, reply) => sendError(error, reply, deps.log))
-  app.setNotFoundHandler((request, reply) =>
-    sendError(
-      new ApiError(
-        'route-not-found',
-        `There is no ${request.method} ${request.url.split('?')[0]}; GET /v1/openapi.json lists what there is`,
-      ),
-      reply,
-      deps.log,
-    ),
-  )
+export function createHttpServer(config: HttpServerConfig, deps: HttpServerDeps): HttpServer {
+  const { log, settings = httpSettings, clock = new SystemClock() } = deps
+  const answers = new OpenAnswers()
+  const app = createApp(answers, log)
+  let allowedHosts: AllowedHosts | undefined
+  app.addHook('onRequest', (request, reply, done) => {
+    answers.begin(reply.raw, request.raw.socket)
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      done(new ApiError('request-invalid', 'The request has no Host header'))
+    } else if (allowedHosts?.allows(request.headers.host) === false) {
+      done(hostNotAllowed(request, settings.allowedHosts?.name))
+    } else {
+      // Here, or the body of a request for nothing would be judged first.
+      done(request.is404 ? routeNotFound(request) : undefined)
+    }
+  })
   registerHealth(app, deps)
   for (const plugin of deps.plugins) app.register(plugin)
+  // Behind the hooks of the plugins, which end live streams.
+  app.register(async (last) => {
+    last.addHook('preClose', async () => {
+      app.server.close()
+      await answers.drain(drainTimeoutMs, clock)
+    })
+  })
   let url = ''
   return {
     name: 'http',
@@ -96,7 +113,15 @@ export function createHttpServer(config: { host: string; port: number }, deps: H
       return url
     },
     async start() {
-      url = await listen(app, config)
+      // Before anything can be asked.
+      app.server.once('listening', () => {
+        allowedHosts = new AllowedHosts(config.allowedHosts ?? [], app.server.address() as AddressInfo)
+      })
+      try {
+        url = await app.listen({ host: config.host, port: config.port })
+      } catch (error) {
+        throw listenError(error, config, settings)
+      }
     },
     async stop() {
       await app.close()
@@ -104,16 +129,42 @@ export function createHttpServer(config: { host: string; port: number }, deps: H
   }
 }
 
-async function listen(app: FastifyInstance, config: { host: string; port: number }): Promise<string> {
-  try {
-    return await app.listen(config)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    throw new Error(
-      `Port ${config.port} on ${config.host} is taken by another process. Stop it, or choose another: MINUTELY_PORT=7071 npm start`,
-      { cause: error },
-    )
-  }
+function createApp(answers: OpenAnswers, log: Logger): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log as never,
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    // After the drain.
+    forceCloseConnections: true,
+    // Its 503 has another shape; what comes on an open connection during the drain is answered like any other.
+    return503OnClosing: false,
+    http: {
+      headersTimeout: headerTimeoutMs,
+      maxHeaderSize: headerBytesMax,
+      connectionsCheckingInterval: timeoutCheckMs,
+      // We do, with a body.
+      requireHostHeader: false,
+    },
+    routerOptions: { maxParamLength: 1024 },
+    frameworkErrors: (error, _request, reply) => void sendError(error, reply, log),
+    clientErrorHandler: (error, socket) => {
+      if (!socket.writable || error.code === 'ECONNRESET' || answers.hasBegunOn(socket)) return void socket.destroy()
+      answerBadHttp(error, socket, { headerTimeoutMs, requestTimeoutMs, headerBytesMax })
+    },
+  }) as unknown as FastifyInstance
+  app.server.maxConnections = connectionsMax
+  app.setErrorHandler((error, _request, reply) => sendError(error, reply, log))
+  app.setNotFoundHandler((request, reply) => sendError(routeNotFound(request), reply, log))
+  return app
+}
+
+function hostNotAllowed({ headers }: FastifyRequest, allowedHostsSetting: string | undefined): ApiError {
+  const advice = allowedHostsSetting === undefined ? '' : `; add it to ${prefix}${allowedHostsSetting} if it should be`
+  return new ApiError(
+    'host-not-allowed',
+    `Host ${JSON.stringify(headers.host?.slice(0, 100))} is not a name of this server, which answers under localhost or an address${advice}`,
+  )
 }
 
 function registerHealth(app: FastifyInstance, deps: HttpServerDeps): void {
@@ -126,29 +177,4 @@ function registerHealth(app: FastifyInstance, deps: HttpServerDeps): void {
   app.get('/metrics', async (_request, reply) => {
     return reply.header('content-type', deps.registry.contentType).send(await deps.registry.metrics())
   })
-}
-
-/** The answer to an error of any origin: ours, fastify's (bad HTTP), or a defect. */
-function sendError(error: FastifyError | ApiError, reply: FastifyReply, log: Logger): FastifyReply {
-  const known = error instanceof ApiError ? error : translate(error, log)
-  if (known.retryAfterS !== undefined) reply.header('retry-after', String(known.retryAfterS))
-  return reply.code(known.status).send({
-    error: known.id,
-    message: known.message,
-    ...(known.details === undefined ? {} : { details: known.details }),
-  })
-}
-
-function translate(error: FastifyError, log: Logger): ApiError {
-  switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new ApiError('body-too-large', error.message)
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new ApiError('content-type-unsupported', error.message)
-    default:
-  }
-  const status = error.statusCode ?? 500
-  if (status < 500) return new ApiError('request-invalid', error.message)
-  log.error({ err: error }, 'a request failed unexpectedly')
-  return new ApiError('internal-error', 'The request failed because of a defect of Minutely; the log has the details')
 }

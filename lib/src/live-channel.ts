@@ -52,9 +52,11 @@ export class LiveChannel {
   watch(server: ServerKey, listener: LiveListener): () => void {
     const key = keyOf(server)
     const listeners = this.#listeners.get(key) ?? new Set()
-    this.#listeners.set(key, listeners.add(listener))
+    // One of its own, so that who watches twice with the same function is two viewers.
+    const viewer: LiveListener = (minute) => listener(minute)
+    this.#listeners.set(key, listeners.add(viewer))
     return () => {
-      listeners.delete(listener)
+      listeners.delete(viewer)
       if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key)
     }
   }

@@ -29,6 +29,9 @@ export const errorCatalogue = {
   'route-not-found': { status: 404, title: 'No such path' },
   'method-not-allowed': { status: 405, title: 'The path exists but not with this method' },
   'request-invalid': { status: 400, title: 'The request is not valid HTTP or exceeds a limit of the server' },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time' },
+  'headers-too-large': { status: 431, title: 'The headers are larger than the limit' },
+  'host-not-allowed': { status: 421, title: 'The Host header is not a name of this server' },
   'store-unavailable': { status: 503, title: 'Postgres does not answer' },
   'internal-error': { status: 500, title: 'A defect of Minutely' },
 } as const satisfies Record<string, { status: number; title: string }>

@@ -1,7 +1,12 @@
 /**
- * Brings a database to the newest schema: the numbered files of schema/sql, each once, in order, in a transaction of its own, under
- * an advisory lock so that several processes may start at once. A file that was applied must never change; its hash is
- * kept and compared. A database newer than this code (unknown migrations) is refused.
+ * Brings a database to the newest schema: the numbered files of schema/sql, each once, in order. All that are missing are
+ * one transaction, so that a version is there as a whole or not at all, under an advisory lock, so that several
+ * processes may start at once. A file that was applied must never change; its hash is kept and compared. A database
+ * newer than this code (unknown migrations) is refused.
+ *
+ * How long a statement, or the wait for another process, may take is not bounded here as it is for the rest of the pool:
+ * an index of a large table must not make the new version unable to start. A lock on a table is, since it queues up the work
+ * of whoever runs already.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -10,6 +15,7 @@ import { inTransaction, type Pool } from './pool.ts'
 const sqlFolder = new URL('../../../schema/sql/', import.meta.url)
 /** Any constant: one lock for all migrations of Minutely. */
 const advisoryLock = 7_070_001
+const lockTimeoutMs = 10_000
 
 interface Migration {
   readonly name: string
@@ -22,7 +28,8 @@ export function readMigrations(): Migration[] {
     .filter((name) => /^\d{4}-.*\.sql$/.test(name))
     .sort()
     .map((name) => {
-      const sql = readFileSync(new URL(name, sqlFolder), 'utf8')
+      // A checkout may have other line ends, the hash must not.
+      const sql = readFileSync(new URL(name, sqlFolder), 'utf8').replaceAll('\r\n', '\n')
       return { name, sql, hash: createHash('sha256').update(sql).digest('hex') }
     })
 }
@@ -30,7 +37,10 @@ export function readMigrations(): Migration[] {
 /** @returns the names of the migrations that were applied now. */
 export async function migrate(pool: Pool, migrations: readonly Migration[] = readMigrations()): Promise<string[]> {
   return inTransaction(pool, async (client) => {
+    // Of this transaction only.
+    await client.query(`set local statement_timeout = 0; set local lock_timeout = 0`)
     await client.query('select pg_advisory_xact_lock($1)', [advisoryLock])
+    await client.query(`set local lock_timeout = ${lockTimeoutMs}`)
     await client.query(
       'create table if not exists migration (name text primary key, hash text not null, applied_at timestamptz not null default now())',
     )
@@ -40,7 +50,11 @@ export async function migrate(pool: Pool, migrations: readonly Migration[] = rea
     const applied: string[] = []
     for (const migration of migrations) {
       if (appliedHashes.has(migration.name)) continue
-      await client.query(migration.sql)
+      await client.query(migration.sql).catch((error: Error) => {
+        throw new Error(`Migration ${migration.name} failed, the database is as it was: ${error.message}`, {
+          cause: error,
+        })
+      })
       await client.query('insert into migration (name, hash) values ($1, $2)', [migration.name, migration.hash])
       applied.push(migration.name)
     }

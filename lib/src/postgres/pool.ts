@@ -1,8 +1,10 @@
 /**
  * Connections to Postgres. Two kinds: the writer's (owner of the tables) and the reader's, which works as role
- * minutely_query for one tenant, so that row-level security holds whatever the SQL above it says.
+ * minutely_query for one tenant, so that rows of others stay unseen, and nothing is written, whatever a query of ours
+ * forgets. It is no guard against SQL that is not ours: `set role` would lift it.
  * Timeouts: statement 30 s (writer) or 10 s (reader), lock 10 s, idle in transaction 5 s.
  */
+import assert from 'node:assert/strict'
 import pg from 'pg'
 import type { Logger } from '../logging.ts'
 
@@ -66,7 +68,9 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   try {
     await client.query('begin')
     const result = await work(client)
-    await client.query('commit')
+    // Postgres answers the commit of a failed transaction with ROLLBACK rather than an error.
+    const { command } = await client.query('commit')
+    assert(command === 'COMMIT', 'BUG: a failed statement was ignored, its transaction was rolled back')
     return result
   } catch (error) {
     await client.query('rollback').catch((failure: Error) => {

@@ -31,7 +31,8 @@ export function compileAvroWalk(schema: unknown): AvroWalk {
 }
 
 function compile(schema: unknown): (cursor: Cursor) => void {
-  if (schema === 'int' || schema === 'long') return readLong
+  if (schema === 'long') return readLong
+  if (schema === 'int') return readInt
   if (schema === 'string' || schema === 'bytes') return skipBytes
   const { type, fields, items } = schema as { type: unknown; fields?: { type: unknown }[]; items?: unknown }
   if (type === 'record' && fields !== undefined) {
@@ -64,6 +65,13 @@ function skipBytes(cursor: Cursor): void {
     )
   }
   cursor.at += length
+}
+
+/** avsc reads any varint as an int, and refuses to write it again: by then it stands among other senders' samples. */
+function readInt(cursor: Cursor): void {
+  const value = readLong(cursor)
+  if (value < -(2 ** 31) || value >= 2 ** 31)
+    throw new Error(`the int before byte ${cursor.at} is ${value}, beyond 32 bits`)
 }
 
 /** Zigzag varint; beyond 2^53 only roughly right, which every check above refuses anyway. */

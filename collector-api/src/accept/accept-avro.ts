@@ -15,7 +15,7 @@ import { serverIdProblem } from './judge-series.ts'
 import { gridProblem, slotsWithin } from './judge-time.ts'
 import { countSamples, matrixOf, scanMatrix } from './matrix.ts'
 import type { SeriesList, SeriesListCache } from './series-list-cache.ts'
-import { takeSeries } from './take-series.ts'
+import { gridStepMsMax, takeSeries } from './take-series.ts'
 
 /** More than a list has rows: orders of one block's series stay below those of the next block. */
 const ordersPerBlock = 200_000
@@ -92,7 +92,8 @@ function acceptBlock(block: BlockToJudge, { list, allowedCount }: ListInRequest,
   const { from, to } = slotsWithin(block, acceptance.bounds)
   const { sampleCount, badCount } = scanMatrix(matrix)
   const isWhole = list.canonical !== null && allowedCount === list.rowCount && badCount === 0
-  if (!isWhole || from > 0 || to < slotCount || stepMs % secondMs !== 0) {
+  const isGrid = stepMs % secondMs === 0 && stepMs <= gridStepMsMax
+  if (!isWhole || from > 0 || to < slotCount || !isGrid) {
     takeApart(block, { list, allowedCount }, acceptance)
     return
   }

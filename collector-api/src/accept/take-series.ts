@@ -14,7 +14,7 @@ import { valueDetail, valueReason } from './judge-value.ts'
 import type { Grid } from './section-builder.ts'
 
 /** Steps above a day are taken value by value: a section's stepMs is an Avro int. */
-const gridStepMsMax = 1_440 * minuteMs
+export const gridStepMsMax = 1_440 * minuteMs
 
 /** startMs is an instant, stepMs a whole number >= 1. */
 export interface SeriesOnGrid extends Grid {

@@ -23,6 +23,12 @@ export const aggregatorSettings = {
     description:
       'Open minutes a partition beyond those that lateness keeps open; past it some are stored early and merged later',
   },
+  lateMinutesMax: {
+    name: 'LATE_MINUTES_MAX',
+    shape: integer({ min: 2, max: 100_000 }),
+    default: '3000',
+    description: 'Closed minutes a partition that are gathering late samples; past it the oldest are merged at once',
+  },
   windowBytesMax: {
     name: 'WINDOW_BYTES_MAX',
     shape: integer({ min: 1_048_576, max: 1_099_511_627_776 }),

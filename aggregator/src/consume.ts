@@ -106,8 +106,15 @@ export class PartitionConsumer {
     if (added.length > 0 && !(await this.#stubbornly('announcing series', signal, () => this.#announce(added)))) {
       return false
     }
-    const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
-    if (closed.length === 0 && this.windows.closedThroughMs <= this.completeThroughMs) return true
+    for (;;) {
+      const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
+      if (closed.length === 0 && this.windows.closedThroughMs <= this.completeThroughMs) return true
+      if (!(await this.#storeClosed(closed, signal))) return false
+    }
+  }
+
+  /** Postgres first, then viewers, then the log. @returns false when the signal aborted before that. */
+  async #storeClosed(closed: readonly OpenMinute[], signal: AbortSignal): Promise<boolean> {
     this.storing = closed
     const stored = await this.#stubbornly('storing minutes', signal, () => this.#store(closed))
     if (stored === undefined) return false
@@ -137,10 +144,10 @@ export class PartitionConsumer {
   }
 
   #windowsFrom(closedThroughMs: number): MinuteWindows {
-    const { windowBytesMax: bytesMax, lateHoldMs, latenessMs } = this.#config
+    const { windowBytesMax: bytesMax, lateHoldMs, latenessMs, lateMinutesMax } = this.#config
     // Those that lateness keeps open are no excess.
     const openMinutesMax = this.#config.openMinutesMax + Math.floor(latenessMs / minuteMs)
-    return new MinuteWindows({ openMinutesMax, bytesMax, lateHoldMs }, closedThroughMs)
+    return new MinuteWindows({ openMinutesMax, lateMinutesMax, bytesMax, lateHoldMs }, closedThroughMs)
   }
 
   /** askedAtMs: whatever is appended from this instant on may be missing from the answer, however late that comes. */

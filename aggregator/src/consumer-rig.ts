@@ -25,6 +25,7 @@ export const rigConfig: AggregatorConfig = {
   latenessMs: 10_000,
   lateHoldMs: 2_000,
   openMinutesMax: 8,
+  lateMinutesMax: 8,
   windowBytesMax: 1 << 29,
   readBytesMax: 1 << 22,
   retentionHours: 48,

@@ -12,7 +12,7 @@ import { SeriesSlots } from './series-slots.ts'
 
 /** 23:58 UTC, so that the samples cross an hour and a day. */
 const baseMs = Date.UTC(2027, 0, 14, 23, 58)
-const wide: WindowsConfig = { openMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 2_000 }
+const wide: WindowsConfig = { openMinutesMax: 1_000, lateMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 2_000 }
 const cpu = { metricId: 'cpu', labels: {} }
 const disk = { metricId: 'disk', labels: { device: 'sda' } }
 const everySecond = (atMs: number): Grid => ({ startMs: atMs, stepMs: 1_000 })
@@ -212,6 +212,7 @@ const step = fc.oneof(
 )
 const tight = fc.record({
   openMinutesMax: fc.integer({ min: 1, max: 6 }),
+  lateMinutesMax: fc.integer({ min: 1, max: 6 }),
   bytesMax: fc.constantFrom(20_000, 100_000, 1 << 30),
   lateHoldMs: fc.constant(0),
 })
@@ -244,6 +245,31 @@ class Union {
   }
 }
 
+test('a backfill neither pushes out the current minute nor is given out before it', () => {
+  const { windows, fold } = windowsWith({ ...wide, openMinutesMax: 2, lateMinutesMax: 500, lateHoldMs: 0 }, baseMs)
+  const backMs = baseMs - 400 * minuteMs
+  fold(sectionOf('old', { startMs: backMs, stepMs: minuteMs }, [{ series: cpu, values: Array(400).fill(1) }]), 0)
+  fold(sectionOf('now', { startMs: baseMs, stepMs: 1_000 }, [{ series: cpu, values: [1, 2] }]), 1)
+  assert.equal(windows.overflowing, false)
+  const first = windows.closeUpTo(baseMs + minuteMs, baseMs)
+  assert.deepEqual(
+    first.map(({ minuteMs: at, late }) => [at, late]),
+    [[baseMs, false]],
+  )
+  assert.equal(windows.resumeAt(2), 0, 'the backfill is still needed')
+  assert.equal(windows.closeUpTo(baseMs + minuteMs, baseMs).length, 400)
+  assert.equal(windows.resumeAt(2), 2)
+})
+
+test('past lateMinutesMax the oldest late minutes go at once', () => {
+  const { windows, fold } = windowsWith({ ...wide, lateMinutesMax: 3 }, baseMs)
+  const backMs = baseMs - 5 * minuteMs
+  fold(sectionOf('old', { startMs: backMs, stepMs: minuteMs }, [{ series: cpu, values: [1, 2, 3, 4, 5] }]), 0)
+  assert.equal(windows.overflowing, true)
+  const given = windows.closeUpTo(baseMs, baseMs).map(({ minuteMs: at }) => at)
+  assert.deepEqual(given, [backMs, backMs + minuteMs])
+})
+
 test('any pieces, duplicates, conflicts, early flushes and restarts give the naive model', () => {
   fc.assert(
     fc.property(tight, fc.array(step, { minLength: 1, maxLength: 30 }), (config, steps) => {
@@ -253,7 +279,10 @@ test('any pieces, duplicates, conflicts, early flushes and restarts give the nai
       let state = windowsWith(config)
       let resumeAt = 0
       const give = (closedThroughMs: number): void => {
-        for (const minute of state.windows.closeUpTo(closedThroughMs, baseMs)) union.add(minute, state.slots)
+        for (let minutes = state.windows.closeUpTo(closedThroughMs, baseMs); minutes.length > 0; ) {
+          for (const minute of minutes) union.add(minute, state.slots)
+          minutes = state.windows.closeUpTo(closedThroughMs, baseMs)
+        }
         resumeAt = state.windows.resumeAt(log.length)
       }
       for (const step of steps) {

@@ -32,7 +32,10 @@ const cellBytes = 8
 const sparesMax = 2
 
 export interface WindowsConfig {
+  /** Open minutes that are not late. */
   readonly openMinutesMax: number
+  /** Late ones: small, and a backfill of two days touches 2,880 of them at once. */
+  readonly lateMinutesMax: number
   readonly bytesMax: number
   /** How long a late minute gathers before it is merged, in trusted time. */
   readonly lateHoldMs: number
@@ -70,7 +73,15 @@ export class MinuteWindows {
 
   /** More is open than may be: closeUpTo brings it back within the bounds. */
   get overflowing(): boolean {
-    return this.#open.size > this.#config.openMinutesMax || this.bytes > this.#config.bytesMax
+    const { openMinutesMax, lateMinutesMax, bytesMax } = this.#config
+    const lateCount = this.#lateCount
+    return lateCount > lateMinutesMax || this.#open.size - lateCount > openMinutesMax || this.bytes > bytesMax
+  }
+
+  get #lateCount(): number {
+    let count = 0
+    for (const { late } of this.#open.values()) if (late) count++
+    return count
   }
 
   /**
@@ -126,23 +137,25 @@ export class MinuteWindows {
     }
   }
 
-  /** Gives out, oldest first, what is to be stored now, and forgets it. */
+  /**
+   * Gives out, oldest first, what is to be stored now, and forgets it. Late minutes only when none is due on time: those
+   * that readers wait for must not stand behind a backfill. So call it until it gives nothing.
+   */
   closeUpTo(closedThroughMs: number, trustedMs: number): OpenMinute[] {
     if (closedThroughMs > this.#closedThroughMs) this.#closedThroughMs = closedThroughMs
-    const due = this.open.filter(
-      (minute) =>
-        minute.minuteMs + minuteMs <= this.#closedThroughMs &&
-        (!minute.late || trustedMs - minute.openedAtMs >= this.#config.lateHoldMs),
-    )
-    for (const minute of due) this.#open.delete(minute.minuteMs)
     for (const early of this.#givenEarly) if (early + minuteMs <= this.#closedThroughMs) this.#givenEarly.delete(early)
+    const onTime = this.open.filter((minute) => !minute.late && minute.minuteMs + minuteMs <= this.#closedThroughMs)
+    const late = (): OpenMinute[] =>
+      this.open.filter((minute) => minute.late && trustedMs - minute.openedAtMs >= this.#config.lateHoldMs)
+    const due = onTime.length > 0 ? onTime : late()
+    for (const minute of due) this.#open.delete(minute.minuteMs)
     return [...due, ...this.#overflow()].sort((a, b) => a.minuteMs - b.minuteMs)
   }
 
   /**
-   * The minutes past the bounds. Past openMinutesMax those go that are in the store in part already, then
-   * those with the fewest rows, newest first: a host whose clock is off opens minutes of its own, and they must not have everybody's
-   * current minute cut in two. Past bytesMax the oldest go: they grow least.
+   * The minutes past the bounds. Past openMinutesMax those go that are in the store in part already, then those with
+   * the fewest rows, newest first: a host whose clock is off opens minutes of its own, and they must not have
+   * everybody's current minute cut in two. Past lateMinutesMax and bytesMax the oldest go: they grow least.
    */
   #overflow(): OpenMinute[] {
     const given: OpenMinute[] = []
@@ -151,9 +164,12 @@ export class MinuteWindows {
       if (!minute.late) this.#givenEarly.add(minute.minuteMs)
       given.push(minute)
     }
-    const excess = this.#open.size - this.#config.openMinutesMax
+    const lateExcess = Math.max(0, this.#lateCount - this.#config.lateMinutesMax)
+    for (const minute of this.open.filter(({ late }) => late).slice(0, lateExcess)) give(minute)
+    const current = this.open.filter(({ late }) => !late)
+    const excess = current.length - this.#config.openMinutesMax
     if (excess > 0) {
-      const cheapest = this.open.sort(
+      const cheapest = current.sort(
         (a, b) => Number(b.reopened) - Number(a.reopened) || a.rowCount - b.rowCount || b.minuteMs - a.minuteMs,
       )
       for (const minute of cheapest.slice(0, excess)) give(minute)

@@ -14,7 +14,7 @@ import { SeriesSlots } from './series-slots.ts'
 import { announceSeries, type Flush, type StoreDeps, type Stored, storeMinutes } from './store-minutes.ts'
 
 const baseMs = Date.UTC(2027, 0, 15, 9, 59)
-const wide = { openMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 0 }
+const wide = { openMinutesMax: 1_000, lateMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 0 }
 const partition = { topic: 'samples', partition: 0 }
 const seriesOf = (name: string) => ({ metricId: name, labels: { host: 'h', disk: name } })
 

@@ -112,10 +112,12 @@ async function untilReady(
 ): Promise<void> {
   for (let waitedMs = pollMs; ; waitedMs += pollMs) {
     if (postmaster.hasExited()) {
-      throw new Error(
-        `cannot start the database in ${cluster.clusterDir}. ${await postmaster.ended}\n` +
-          `Mend what PostgreSQL complains about, or move ${dirname(cluster.clusterDir)} away to start with an empty one`,
-      )
+      const lastWords = await postmaster.ended
+      // Never tell somebody whose disk is full to give up the data: it is all there.
+      const advice = /no space left on device/i.test(lastWords)
+        ? 'The disk is full: make room and start again; nothing that was acknowledged is lost'
+        : `Mend what PostgreSQL complains about, or move ${dirname(cluster.clusterDir)} away to start with an empty one`
+      throw new Error(`cannot start the database in ${cluster.clusterDir}. ${lastWords}\n${advice}`)
     }
     const state = await readPostmasterState(cluster.clusterDir)
     if (state?.pid === postmaster.pid && state.ready) return

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import avro from 'avsc'
 import { compileAvroWalk } from './avro-bounds.ts'
 
 /** As a hostile writer makes it: a varint of any size where an int belongs. */
@@ -12,13 +11,12 @@ function zigzag(value: bigint): Buffer {
   }
 }
 
-test('an int beyond 32 bits is refused, one within is not: avsc reads both and can write only the latter', () => {
+test('an int beyond 32 bits is refused, one within is not', () => {
   const walk = compileAvroWalk('int')
   for (const value of [0n, 1n, -1n, 2n ** 31n - 1n, -(2n ** 31n)]) assert.equal(walk(zigzag(value), 0), 0)
   for (const value of [2n ** 31n, -(2n ** 31n) - 1n, 3_000_000_000n, 2n ** 52n]) {
     assert.throws(() => walk(zigzag(value), 0), /beyond 32 bits/)
   }
-  assert.equal(avro.Type.forSchema('int').fromBuffer(zigzag(3_000_000_000n)), 3_000_000_000)
 })
 
 test('a claimed length or count that the bytes cannot hold is refused', () => {

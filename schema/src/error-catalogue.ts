@@ -10,6 +10,7 @@ export const errorCatalogue = {
   'body-not-decompressible': { status: 400, title: 'The body does not match its Content-Encoding' },
   'body-too-large': { status: 413, title: 'The body is larger than the limit, compressed or decoded' },
   'content-type-unsupported': { status: 415, title: 'The Content-Type is neither JSON nor Avro' },
+  'schema-unknown': { status: 415, title: 'The Avro body was written with a schema this collector does not know' },
   'content-encoding-unsupported': { status: 415, title: 'The Content-Encoding is none of gzip, zstd, identity' },
   'nothing-acceptable': { status: 422, title: 'The body was read but not one sample in it could be accepted' },
   overloaded: { status: 503, title: 'The process has as much in flight as it may hold' },

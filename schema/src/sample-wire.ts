@@ -85,7 +85,20 @@ export const rejection = z
     metricId: z.string().describe('As sent, shortened if it is very long'),
     reason: z.enum(rejectReasons),
     count: z.int().min(1).describe('Samples refused for this reason'),
-    detail: z.string().describe('What was wrong with the first of them, and what would be right'),
+    detail: z
+      .string()
+      .describe(
+        'Which was the first of them, what was wrong with it, and what would be right, e.g. "samples[3]: a value must be ..."',
+      ),
+    firstIndex: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Its index in `samples` or `series`; in Avro in the list of blocks or series that `detail` names'),
+    serverId: z
+      .string()
+      .optional()
+      .describe('Its server, when the request is about several; as sent, shortened if it is very long'),
   })
   .meta({ id: 'Rejection' })
 

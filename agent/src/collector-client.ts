@@ -3,15 +3,17 @@
  * thrown RetryableError. Durations in ms.
  *
  *   2xx                  accepted   the log has the data durably; some samples may be rejected
+ *   415 schema-unknown   thrown     the collector is older than this agent: somebody will upgrade it
  *   400 413 415 422      refused    this body will never be accepted: sending it again is noise
  *   everything else      thrown     429, 5xx: overload; 401, 403, 404, 3xx: somebody will fix the setup
  *
  * node:http with an own agent rather than fetch: the connection is kept between requests 15 s apart (the agent heeds
  * the server's `Keep-Alive: timeout`), and close() ends it for certain, which fetch's global pool does not offer.
  */
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Clock } from '@minutely/lib/clock'
+import type { ErrorId } from '@minutely/schema/error-catalogue'
 import { avroContentType } from '@minutely/schema/sample-wire'
 import { z } from 'zod'
 
@@ -29,7 +31,7 @@ export interface RejectedSamples {
 /** The collector could not be asked, or could not answer. Send the same again later. */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError'
-  /** A short word for a metric: `network`, `timeout`, `status-503`. */
+  /** A short word for a metric: `network`, `timeout`, `schema-unknown`, `status-503`. */
   readonly reason: string
   /** What the server asked for. */
   readonly retryAfterMs: number | undefined
@@ -41,9 +43,16 @@ export class RetryableError extends Error {
   }
 }
 
+export interface RequestBounds {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
 export interface CollectorClient {
   /** @throws RetryableError */
-  post(body: Buffer, options: { timeoutMs: number; signal: AbortSignal }): Promise<Verdict>
+  post(body: Buffer, bounds: RequestBounds): Promise<Verdict>
+  /** GET /healthz. @throws RetryableError for any answer but 2xx. */
+  checkHealth(bounds: RequestBounds): Promise<void>
   close(): void
 }
 
@@ -60,45 +69,71 @@ const answerShape = z.object({
   rejected: z.array(z.object({ reason: z.string(), count: z.number(), metricId: z.string(), detail: z.string() })),
 })
 
+/** Of an error's answer. */
+const errorShape = z.object({ error: z.string(), message: z.string() })
+const schemaUnknown = 'schema-unknown' satisfies ErrorId
+
 export function createCollectorClient(url: string, deps: { clock: Clock }): CollectorClient {
-  const target = new URL(`${url}/v1/samples`)
-  const isTls = target.protocol === 'https:'
-  const options = { keepAlive: true, maxSockets: 2 }
-  const agent = isTls ? new TlsAgent(options) : new Agent(options)
+  const isTls = url.startsWith('https:')
+  const keptConnections = { keepAlive: true, maxSockets: 2 }
+  const agent = isTls ? new TlsAgent(keptConnections) : new Agent(keptConnections)
   const send = isTls ? tlsRequest : request
-  return {
-    async post(body, { timeoutMs, signal }) {
-      const timeout = new AbortController()
-      const cancel = deps.clock.schedule(timeoutMs, () => timeout.abort())
-      try {
-        const response = await new Promise<IncomingMessage>((resolve, reject) => {
-          const headers = {
-            'content-type': avroContentType,
-            'content-encoding': 'zstd',
-            'content-length': body.length,
-          }
-          send(target, { method: 'POST', agent, headers, signal: AbortSignal.any([signal, timeout.signal]) })
-            .on('response', resolve)
-            .on('error', reject)
-            .end(body)
-        })
-        return verdictOf(response, await textOf(response), deps.clock.nowMs())
-      } catch (error) {
-        if (error instanceof RetryableError) throw error
-        const { message } = error as Error
-        if (timeout.signal.aborted) {
-          const reason = 'timeout'
-          throw new RetryableError(`${target.href} did not answer in ${timeoutMs} ms`, { reason, cause: error })
-        }
-        throw new RetryableError(`${target.href} cannot be reached: ${message}`, { reason: 'network', cause: error })
-      } finally {
-        cancel()
+
+  /** @throws RetryableError, whatever goes wrong before there is an answer. */
+  async function ask({ path, body, ...options }: Question, { timeoutMs, signal }: RequestBounds): Promise<Answer> {
+    const target = url + path
+    const timeout = new AbortController()
+    const cancel = deps.clock.schedule(timeoutMs, () => timeout.abort())
+    try {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        send(target, { ...options, agent, signal: AbortSignal.any([signal, timeout.signal]) })
+          .on('response', resolve)
+          .on('error', reject)
+          .end(body)
+      })
+      return { status: response.statusCode ?? 0, headers: response.headers, text: await textOf(response) }
+    } catch (error) {
+      if (error instanceof RetryableError) throw error
+      const { message } = error as Error
+      if (timeout.signal.aborted) {
+        const reason = 'timeout'
+        throw new RetryableError(`${target} did not answer in ${timeoutMs} ms`, { reason, cause: error })
       }
+      throw new RetryableError(`${target} cannot be reached: ${message}`, { reason: 'network', cause: error })
+    } finally {
+      cancel()
+    }
+  }
+
+  return {
+    async post(body, bounds) {
+      const headers = { 'content-type': avroContentType, 'content-encoding': 'zstd', 'content-length': body.length }
+      return verdictOf(await ask({ path: '/v1/samples', method: 'POST', headers, body }, bounds), deps.clock.nowMs())
+    },
+    async checkHealth(bounds) {
+      const path = '/healthz'
+      const { status, text } = await ask({ path, method: 'GET' }, bounds)
+      if (status >= 200 && status < 300) return
+      const reason = `status-${status}`
+      throw new RetryableError(`${url}${path} answered ${status}: ${text.slice(0, messageLengthMax)}`, { reason })
     },
     close() {
       agent.destroy()
     },
   }
+}
+
+interface Question {
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly headers?: OutgoingHttpHeaders
+  readonly body?: Buffer
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {
@@ -113,8 +148,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function verdictOf(response: IncomingMessage, text: string, nowMs: number): Verdict {
-  const status = response.statusCode ?? 0
+function verdictOf({ status, headers, text }: Answer, nowMs: number): Verdict {
   if (status >= 200 && status < 300) {
     const answer = answerShape.safeParse(parsedJson(text))
     // The status is the promise. An answer of another shape (a proxy's) takes nothing from it.
@@ -122,11 +156,19 @@ function verdictOf(response: IncomingMessage, text: string, nowMs: number): Verd
     return { kind: 'accepted', accepted: answer.data.accepted, rejected: answer.data.rejected }
   }
   const message = text.slice(0, messageLengthMax)
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs)
+  if (status === 415) {
+    const { data } = errorShape.safeParse(parsedJson(text))
+    if (data?.error === schemaUnknown) {
+      const problem = `the collector is older than this agent and cannot read what it sends, upgrade the collector`
+      throw new RetryableError(`${problem}: ${data.message.slice(0, messageLengthMax)}`, {
+        reason: schemaUnknown,
+        retryAfterMs,
+      })
+    }
+  }
   if (status === 400 || status === 413 || status === 415 || status === 422) return { kind: 'refused', status, message }
-  throw new RetryableError(`the collector answered ${status}: ${message}`, {
-    reason: `status-${status}`,
-    retryAfterMs: parseRetryAfter(response.headers['retry-after'], nowMs),
-  })
+  throw new RetryableError(`the collector answered ${status}: ${message}`, { reason: `status-${status}`, retryAfterMs })
 }
 
 /** Seconds or an HTTP date, in ms from now, 1 s to 5 min; undefined if absent or unreadable. */

@@ -1,6 +1,6 @@
 /** The agent alone, for a collector elsewhere: `MINUTELY_COLLECTOR_URL=https://collector node agent/src/main.ts`. */
 import { SystemClock } from '@minutely/lib/clock'
-import { loadConfigOrExit } from '@minutely/lib/config'
+import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
 import { createHttpServer } from '@minutely/lib/http-server'
 import { runServices } from '@minutely/lib/lifecycle'
 import { createLogger, loggingSettings } from '@minutely/lib/logging'
@@ -8,9 +8,11 @@ import { createRegistry } from '@minutely/lib/process-metrics'
 import { agentHttpSettings, agentSettings } from './config.ts'
 import { createAgent } from './service.ts'
 
+refuseArguments()
 const config = loadConfigOrExit({ logging: loggingSettings, agent: agentSettings, http: agentHttpSettings })
 const log = createLogger(config.logging)
 const registry = createRegistry(1000)
-const http = createHttpServer(config.http, { log, registry, plugins: [], readiness: [] })
+const http = createHttpServer(config.http, { log, registry, plugins: [], readiness: [], settings: agentHttpSettings })
 const agent = createAgent(config.agent, { log, clock: new SystemClock(), registry })
-process.exitCode = await runServices([http, agent], { log })
+const explain = (message: string): void => void process.stderr.write(`The agent could not start: ${message}\n`)
+process.exitCode = await runServices([http, agent], { log, explain })

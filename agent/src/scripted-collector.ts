@@ -24,6 +24,8 @@ export interface ScriptedCollector {
   readonly requests: readonly CollectorRequest[]
   /** Connections that were opened. */
   readonly connectionCount: number
+  /** How often GET /healthz was asked; not among the requests. */
+  readonly healthChecks: number
   /** Resolves with the n-th request (1 is the first) once it has been answered. */
   request(n: number): Promise<CollectorRequest>
   close(): Promise<void>
@@ -42,11 +44,20 @@ export const loseAnswer: ScriptedAnswer = (response) => response.destroy()
 /** Takes the request and says nothing. */
 export const hang: ScriptedAnswer = () => {}
 
-export async function createScriptedCollector(script: readonly ScriptedAnswer[] = []): Promise<ScriptedCollector> {
+export async function createScriptedCollector(
+  script: readonly ScriptedAnswer[] = [],
+  { health = answer(200, { status: 'ok' }) }: { health?: (response: ServerResponse) => void } = {},
+): Promise<ScriptedCollector> {
   const requests: CollectorRequest[] = []
   const waiting: { n: number; resolve: () => void }[] = []
   let connectionCount = 0
+  let healthChecks = 0
   const server = createServer((incoming, response) => {
+    if (incoming.url === '/healthz') {
+      healthChecks += 1
+      health(response)
+      return
+    }
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
     incoming.on('end', () => {
@@ -69,6 +80,9 @@ export async function createScriptedCollector(script: readonly ScriptedAnswer[] 
     requests,
     get connectionCount() {
       return connectionCount
+    },
+    get healthChecks() {
+      return healthChecks
     },
     async request(n) {
       if (requests.length < n) await new Promise<void>((resolve) => waiting.push({ n, resolve }))

@@ -82,6 +82,20 @@ describe('createAgent', () => {
     await collector.close()
   })
 
+  it('starts and stops while the collector is silent', async () => {
+    const collector = await createScriptedCollector([], { health: () => {} })
+    const clock = new VirtualClock(startMs)
+    const config = loadConfig({ agent: agentSettings }, { MINUTELY_COLLECTOR_URL: collector.url }).agent
+    const hostReader = createSecondsReader(clock)
+    const log = pino({ level: 'silent' })
+    const agent = createAgent(config, { log, clock, registry: new Registry(), hostReader })
+    await agent.start()
+    while (collector.healthChecks === 0) await turn()
+    await agent.stop()
+    assert.equal(clock.pendingCount, 0)
+    await collector.close()
+  })
+
   it('may be stopped without having started, and twice', async () => {
     const config = loadConfig({ agent: agentSettings }, {}).agent
     const clock = new VirtualClock(startMs)

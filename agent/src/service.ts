@@ -11,6 +11,7 @@ import type { Registry } from 'prom-client'
 import { SampleBatcher } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
 import { createCollectorClient } from './collector-client.ts'
+import { probeCollector } from './collector-probe.ts'
 import type { AgentConfig } from './config.ts'
 import { flushPhaseMs, nextFlushMs } from './flush-grid.ts'
 import { createHostReader, type HostReader } from './host-metrics.ts'
@@ -45,6 +46,8 @@ export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
   const phaseMs = flushPhaseMs(config.serverId)
   let parts: { reader: HostReader; sampler: Sampler; shipper: Shipper } | undefined
   let cancelFlush = (): void => {}
+  let stopping = new AbortController()
+  let probed = Promise.resolve()
 
   function scheduleFlush(shipper: Shipper): void {
     const nowMs = clock.nowMs()
@@ -76,12 +79,18 @@ export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
       sampler.start()
       scheduleFlush(shipper)
       log.info({ serverId, collectorUrl, phaseMs }, 'reading this host every second')
+      stopping = new AbortController()
+      // A process needs not ask whether it answers itself.
+      if (deps.collectorUrl === undefined)
+        probed = probeCollector(client, { collectorUrl, log, signal: stopping.signal })
     },
     async stop() {
       if (parts === undefined) return
       const { reader, sampler, shipper } = parts
       parts = undefined
       cancelFlush()
+      stopping.abort()
+      await probed
       await sampler.stop()
       shipper.ship(batcher.takeAll())
       await shipper.stop()

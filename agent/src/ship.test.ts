@@ -169,6 +169,25 @@ describe('createShipper', () => {
     })
   }
 
+  it('keeps what only a newer collector can read, and says once to upgrade it', async () => {
+    const lines: string[] = []
+    const body = { error: 'schema-unknown', message: 'No schema with fingerprint 0123456789abcdef is known here' }
+    const script = [answer(503, {}), answer(415, body), answer(415, body)]
+    const { collector, clock, shipper, queue, metrics } = await setUp(script, { lines })
+    shipper.ship([batch(nowMs)])
+    for (const n of [1, 2, 3]) {
+      await collector.request(n)
+      await until(async () => (await total(metrics.retries)) === n)
+      assert.equal(queue.load.batches, 1)
+      await advanceExactly(clock, 250 * 2 ** n, collector)
+    }
+    await until(() => queue.load.batches === 0)
+    assert.equal(await total(metrics.retries, 'schema-unknown'), 2)
+    assert.equal(await total(metrics.samplesDropped), 0)
+    assert.equal(await total(metrics.samplesShipped), 1)
+    assert.equal(lines.filter((line) => /upgrade the collector.*samples are kept/.test(line)).length, 1)
+  })
+
   it('counts rejected samples by reason, logs each reason once, and takes no reason it does not know', async () => {
     const lines: string[] = []
     const rejected = ['time-too-old', 'invented'].map((reason) => ({ metricId: 'm', reason, count: 2, detail: 'why' }))

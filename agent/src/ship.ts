@@ -59,6 +59,8 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   let shippedThrough = 0
   let liveSinceBacklog = liveRequestsPerBacklog
   let failedAttempts = 0
+  /** Why, since the last success: each reason is a warning once. */
+  const failureReasons = new Set<string>()
   const reported = new Set<string>()
   const running = run()
 
@@ -114,6 +116,7 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   function count(verdict: Verdict, batches: readonly QueuedBatch[]): void {
     if (failedAttempts > 0) log.info({ failedAttempts }, 'the collector answers again')
     failedAttempts = 0
+    failureReasons.clear()
     const sampleCount = batches.reduce((sum, batch) => sum + batch.sampleCount, 0)
     if (verdict.kind === 'refused') {
       metrics.samplesDropped.inc({ reason: `status-${verdict.status}` }, sampleCount)
@@ -139,7 +142,8 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
     failedAttempts += 1
     metrics.retries.inc({ reason: error.reason })
     const delayMs = error.retryAfterMs ?? fullJitterMs(failedAttempts, deps.random)
-    const level = failedAttempts === 1 ? 'warn' : 'debug'
+    const level = failureReasons.has(error.reason) ? 'debug' : 'warn'
+    failureReasons.add(error.reason)
     log[level]({ delayMs: Math.round(delayMs), failedAttempts }, `${error.message}; trying again, samples are kept`)
     await clock.sleep(delayMs, stopping.signal)
   }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
 import { decodeSeriesList, encodeSampleBatch, encodeSeriesList } from '@minutely/schema/sample-codec'
-import { columnsRequest, rowsRequest } from '@minutely/schema/sample-wire'
+import { columnsRequest, type Rejection, rowsRequest } from '@minutely/schema/sample-wire'
 import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
 import fc from 'fast-check'
 import { SeriesListCache } from './accept/series-list-cache.ts'
@@ -390,6 +390,115 @@ test('a clock an hour ahead is told by how much', () => {
   assert.match(
     rejections.list()[0]?.detail ?? '',
     /3600 s ahead of the collector's clock .*at most 300 s.*set the host's clock/,
+  )
+})
+
+test('a time in another unit than ms is told which', () => {
+  const details = (row: object) => {
+    const { rejections } = accept(json({ samples: [{ serverId: 'w', metricId: 'cpu', value: 1, ...row }] }), 'rows')
+    return rejections.list().map(({ reason, detail }) => [reason, /looks like .*/.exec(detail)?.[0]])
+  }
+  const advice = (unit: string) => `looks like ${unit}: send ms since the epoch`
+  assert.deepEqual(details({ ts: nowMs / 1000 }), [['time-too-old', advice('seconds')]])
+  assert.deepEqual(details({ ts: nowMs / 1000 - 30 * 86_400 }), [['time-too-old', advice('seconds')]])
+  assert.deepEqual(details({ ts: nowMs / 1000 + 0.25 }), [['time-invalid', advice('seconds')]])
+  assert.deepEqual(details({ ts: nowMs * 1000 }), [['time-in-future', advice('microseconds')]])
+  assert.deepEqual(details({ ts: nowMs * 1_000_000 }), [['time-invalid', advice('nanoseconds')]])
+  for (const ts of [1000, nowMs - 200_000_000]) assert.deepEqual(details({ ts }), [['time-too-old', undefined]])
+  assert.deepEqual(details({ ts: nowMs + 3_600_000 }), [['time-in-future', undefined]])
+  for (const ts of ['now', null, nowMs + 0.5]) assert.deepEqual(details({ ts }), [['time-invalid', undefined]])
+})
+
+test('a startMs in another unit than ms is told which, in columns and Avro', () => {
+  const detailOf = (body: Buffer, form: string) => accept(body, form).rejections.list()[0]?.detail ?? ''
+  const columns = (startMs: number) => json({ serverId: 'w', startMs, series: [{ metricId: 'cpu', values: [1, 2] }] })
+  const series = [{ metricId: 'cpu', labels: {}, values: [1, 2] }]
+  const avro = (startMs: number) =>
+    encodeSampleBatch({ serverId: 'w', sentAtMs: 0, blocks: [block(series, { startMs, stepMs: 1000 })] })
+  for (const [startMs, unit] of [
+    [nowMs / 1000, 'seconds'],
+    [nowMs * 1000, 'microseconds'],
+  ] as const) {
+    const expected = new RegExp(`this looks like ${unit}: send ms since the epoch$`)
+    assert.match(detailOf(columns(startMs), 'columns'), expected)
+    assert.match(detailOf(avro(startMs), 'avro'), expected)
+  }
+  assert.match(detailOf(columns(nowMs / 1000 + 0.5), 'columns'), /looks like seconds/)
+  assert.match(detailOf(columns(nowMs * 1_000_000), 'columns'), /looks like nanoseconds/)
+})
+
+const placeOf = ({ detail, serverId, firstIndex }: Rejection) => [
+  /^[^:]*/.exec(detail)?.[0],
+  firstIndex,
+  ...(serverId === undefined ? [] : [serverId]),
+]
+
+test('a refusal says where the first of its samples stands', () => {
+  const row = { serverId: 'w', metricId: 'cpu', value: 1, ts: nowMs }
+  const places = (body: Buffer, form: string) => accept(body, form).rejections.list().map(placeOf)
+  assert.deepEqual(places(json({ samples: [row, { ...row, value: '1' }, 7, { ...row, value: 'x' }] }), 'rows'), [
+    ['samples[1]', 1],
+    ['samples[2]', 2],
+  ])
+  const series = [
+    { metricId: 'cpu', values: [1] },
+    { metricId: '9', values: [1] },
+    { metricId: 'cpu', values: [1, 'x'] },
+    { metricId: 'mem', startMs: nowMs - 172_802_000, values: [null, 2, 3] },
+    7,
+    { metricId: 'disk', startMs: 'x', values: [1] },
+  ]
+  assert.deepEqual(places(json({ serverId: 'w', startMs: nowMs, series }), 'columns'), [
+    ['series[1]', 1],
+    ['series[2].values[1]', 2],
+    ['series[3].values[1]', 3],
+    ['series[4]', 4],
+    ['series[5]', 5],
+  ])
+  const rowsOfBlock = [
+    { metricId: 'cpu', labels: {}, values: [1, 2] },
+    { metricId: 'cpu', labels: { a: '' }, values: [1, 2] },
+    { metricId: 'mem', labels: {}, values: [1, 1 / 0] },
+  ]
+  const good = block(rowsOfBlock.slice(0, 1), { startMs: nowMs, stepMs: 1000 })
+  const blocks = [good, block(rowsOfBlock, { startMs: nowMs, stepMs: 1000 }), { ...good, slotCount: 3 }]
+  assert.deepEqual(places(encodeSampleBatch({ serverId: 'w', sentAtMs: 0, blocks }), 'avro'), [
+    ['blocks[1].series[1]', 1],
+    ['blocks[1].series[2].values[1]', 2],
+    ['blocks[2]', 2],
+  ])
+  assert.deepEqual(places(encodeSampleBatch({ serverId: '!', sentAtMs: 0, blocks }), 'avro'), [['blocks[0]', 0]])
+})
+
+test('a refusal names its server when the request is about several', () => {
+  const row = { metricId: 'cpu', ts: nowMs, value: 1 }
+  const places = (samples: object[]) => accept(json({ samples }), 'rows').rejections.list().map(placeOf)
+  assert.deepEqual(
+    places([
+      { ...row, serverId: 'a' },
+      { ...row, serverId: 'b', value: 'x' },
+      { ...row, serverId: 'a', value: 'x' },
+    ]),
+    [['samples[1] of server "b"', 1, 'b']],
+  )
+  const endless = `!${'x'.repeat(300)}`
+  const [refusal] = accept(
+    json({
+      samples: [
+        { ...row, serverId: 'a' },
+        { ...row, serverId: endless },
+      ],
+    }),
+    'rows',
+  ).rejections.list()
+  assert.equal(refusal?.serverId, `${endless.slice(0, 200)}…`)
+  assert.ok((refusal?.detail.length ?? 999) < 400)
+  assert.deepEqual(
+    places([
+      { ...row, serverId: 'a' },
+      { ...row, serverId: {} },
+    ]),
+    [['samples[1]', 1]],
   )
 })
 

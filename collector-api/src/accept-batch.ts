@@ -9,7 +9,7 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { ApiError } from '@minutely/schema/error-catalogue'
-import { CodecError, decodeSampleBatch, type SampleBatch } from '@minutely/schema/sample-codec'
+import { CodecError, decodeSampleBatch, encodeSampleBatch, type SampleBatch } from '@minutely/schema/sample-codec'
 import { acceptAvro } from './accept/accept-avro.ts'
 import { acceptColumns } from './accept/accept-columns.ts'
 import { acceptRows } from './accept/accept-rows.ts'
@@ -41,7 +41,7 @@ export interface AcceptBatchDeps {
 /** Every request's, until there are tokens that say whose a request is. */
 const tenantId = 'default'
 
-/** @throws ApiError body-unreadable or body-too-large when nothing in the body can be judged. */
+/** @throws ApiError body-unreadable, schema-unknown or body-too-large when nothing in the body can be judged. */
 export function acceptBatch(body: Buffer, type: 'json' | 'avro', deps: AcceptBatchDeps): AcceptedBatch {
   const bounds = timeBounds(deps.clock.nowMs(), deps.config)
   const acceptance = new Acceptance({ tenantId, bounds, seriesMax: deps.config.seriesPerRequestMax })
@@ -65,11 +65,24 @@ function judge(
   return json.kind
 }
 
+/** C3 01 and the fingerprint of the schema we read. */
+const knownMark = encodeSampleBatch({ serverId: '', sentAtMs: 0, blocks: [] }).subarray(0, 10)
+
 function readAvro(body: Buffer): SampleBatch {
   try {
     return decodeSampleBatch(body)
   } catch (error) {
     if (!(error instanceof CodecError)) throw error
+    // An id of its own: whoever sends it is newer than we are, and may send it again once we are upgraded.
+    const mark = body.subarray(0, knownMark.length)
+    if (mark.length === knownMark.length && mark.compare(knownMark, 0, 2, 0, 2) === 0 && !mark.equals(knownMark)) {
+      throw new ApiError(
+        'schema-unknown',
+        `No schema with fingerprint ${mark.toString('hex', 2)} is known here: upgrade the collector, or send SampleBatch ` +
+          `with fingerprint ${knownMark.toString('hex', 2)}`,
+        { cause: error },
+      )
+    }
     throw new ApiError('body-unreadable', `The body is no Avro SampleBatch: ${error.message}`, { cause: error })
   }
 }

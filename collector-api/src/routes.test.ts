@@ -163,6 +163,11 @@ test('bodies that are not Avro', async () => {
   await refused(avro(Buffer.concat([good, Buffer.alloc(1)])), 400, 'body-unreadable')
   // Claims 2^31 blocks in five bytes.
   await refused(avro(Buffer.concat([good.subarray(0, -1), Buffer.from('8080808010', 'hex')])), 400, 'body-unreadable')
+  // What a newer agent would send: framed as ever, its schema not known here.
+  const newer = Buffer.from(good)
+  newer.write('0123456789abcdef', 2, 'hex')
+  const unknown = await refused(avro(newer), 415, 'schema-unknown')
+  assert.match(unknown.body.message, /fingerprint 0123456789abcdef .*upgrade the collector/)
   const bomb = {
     startMs: nowMs(),
     stepMs: 1000,
@@ -217,6 +222,10 @@ test('nothing acceptable is 422 with the reasons', async () => {
   )
   assert.equal(answer.body.details[0].reason, 'time-in-future')
   assert.match(answer.body.message, /set the host's clock/)
+  const first = await refused(json({ samples: [{ ...goodRow(), ts: nowMs() / 1000 }] }), 422, 'nothing-acceptable')
+  assert.match(first.body.message, /the first reason: samples\[0\]: .*this looks like seconds: send ms since the epoch/)
+  const answered = samplesAnswer.parse({ accepted: 0, rejected: first.body.details })
+  assert.equal(answered.rejected[0]?.firstIndex, 0)
 })
 
 test('bodies that are too much', async () => {

@@ -14,6 +14,7 @@ import { type Acceptance, seriesPerRequestDetail } from './acceptance.ts'
 import { serverIdProblem } from './judge-series.ts'
 import { gridProblem, slotsWithin } from './judge-time.ts'
 import { countSamples, matrixOf, scanMatrix } from './matrix.ts'
+import type { SentPlace } from './rejections.ts'
 import type { SeriesList, SeriesListCache } from './series-list-cache.ts'
 import { gridStepMsMax, takeSeries } from './take-series.ts'
 
@@ -42,7 +43,8 @@ export function acceptAvro(batch: SampleBatch, acceptance: Acceptance, deps: { c
     const block = { ...sent, serverId: batch.serverId, place, matrix: matrixOf(sent.values as Buffer<ArrayBuffer>) }
     if (serverProblem !== null) {
       const count = countSamples(block.matrix, 0, block.matrix.length)
-      acceptance.rejections.add('(every metric)', 'server-id-invalid', { count, detail: () => serverProblem })
+      const refused = { count, place: placeOf(block), detail: () => serverProblem }
+      acceptance.rejections.add('(every metric)', 'server-id-invalid', refused)
       continue
     }
     let known = recent.find(({ list }) => list.bytes.equals(block.series))
@@ -71,8 +73,17 @@ function judgeList(block: BlockToJudge, acceptance: Acceptance, deps: { cache: S
 
 /** Nobody can say how many samples a malformed block was meant to hold: its float64 are counted, and at least one. */
 function refuseBlock(block: BlockToJudge, problem: string, acceptance: Acceptance): void {
-  const detail = () => `block ${block.place}: ${problem}`
-  acceptance.rejections.add('(block)', 'series-malformed', { count: Math.max(1, block.matrix.length), detail })
+  const count = Math.max(1, block.matrix.length)
+  const refused = { count, place: placeOf(block), detail: () => problem }
+  acceptance.rejections.add('(block)', 'series-malformed', refused)
+}
+
+function placeOf(block: BlockToJudge): SentPlace {
+  return { list: 'blocks', index: block.place }
+}
+
+function placeOfRow(block: BlockToJudge, row: number): SentPlace {
+  return { list: `blocks[${block.place}].series`, index: row }
 }
 
 function acceptBlock(block: BlockToJudge, { list, allowedCount }: ListInRequest, acceptance: Acceptance): void {
@@ -82,7 +93,7 @@ function acceptBlock(block: BlockToJudge, { list, allowedCount }: ListInRequest,
     refuseBlock(block, problem, acceptance)
     return
   }
-  const problem = gridProblem(block)
+  const problem = gridProblem(block, acceptance.bounds)
   if (problem !== null) {
     for (const [row, { metricId }] of decodeSeriesList(list.bytes).entries()) {
       refuseRow({ metricId, row }, { reason: 'time-invalid', detail: problem }, { block, acceptance })
@@ -126,7 +137,8 @@ function takeApart(block: BlockToJudge, { list, allowedCount }: ListInRequest, a
     listed.set(key, before + 1)
     const values = matrix.subarray(row * slotCount, (row + 1) * slotCount)
     const order = block.place * ordersPerBlock + before
-    takeSeries({ serverId, series, startMs, stepMs, slotCount, values, order }, acceptance)
+    const place = placeOfRow(block, row)
+    takeSeries({ serverId, series, startMs, stepMs, slotCount, values, order, place }, acceptance)
   }
 }
 
@@ -140,5 +152,5 @@ function refuseRow(
   { block, acceptance }: { block: BlockToJudge; acceptance: Acceptance },
 ): void {
   const count = countSamples(block.matrix, row * block.slotCount, (row + 1) * block.slotCount)
-  acceptance.rejections.add(metricId, reason, { count, detail: () => detail })
+  acceptance.rejections.add(metricId, reason, { count, place: placeOfRow(block, row), detail: () => detail })
 }

@@ -8,6 +8,7 @@ import type { JsonBody } from '../read-json.ts'
 import { type Acceptance, seriesPerRequestDetail } from './acceptance.ts'
 import { judgeSeries, type SeriesVerdict, serverIdProblem, shown } from './judge-series.ts'
 import { gridProblem } from './judge-time.ts'
+import type { SentPlace } from './rejections.ts'
 import { type SeriesOnGrid, sampleCount, takeSeries } from './take-series.ts'
 
 type ColumnsBody = Extract<JsonBody, { kind: 'columns' }>
@@ -16,23 +17,24 @@ type Refusal = Extract<SeriesVerdict, { kind: 'rejected' }>
 
 export function acceptColumns(body: ColumnsBody, acceptance: Acceptance): void {
   const serverProblem = serverIdProblem(body.serverId)
-  for (const entry of body.series) {
+  for (const [index, entry] of body.series.entries()) {
+    const place: SentPlace = { list: 'series', index }
     const { metricId, labels, startMs, stepMs, values } = (entry ?? {}) as Record<string, unknown>
     if (typeof entry !== 'object' || !Array.isArray(values)) {
       const detail = () => `a series must be an object with an array "values", not ${shown(entry)}`
-      acceptance.rejections.add(metricId, 'series-malformed', { count: 1, detail })
+      acceptance.rejections.add(metricId, 'series-malformed', { count: 1, place, detail })
       continue
     }
     const series: SeriesVerdict =
       serverProblem === null ? judgeSeries(metricId, labels) : refusal('server-id-invalid', serverProblem)
     if (series.kind === 'rejected') {
-      refuseAll({ metricId, values }, series, acceptance)
+      refuseAll({ metricId, values, place }, series, acceptance)
       continue
     }
     const grid = { startMs: startMs ?? body.startMs, stepMs: stepMs ?? body.stepMs ?? secondMs }
-    const problem = gridProblem(grid)
+    const problem = gridProblem(grid, acceptance.bounds)
     if (problem !== null) {
-      refuseAll({ metricId, values }, refusal('time-invalid', problem), acceptance)
+      refuseAll({ metricId, values, place }, refusal('time-invalid', problem), acceptance)
       continue
     }
     takeColumn(
@@ -41,6 +43,7 @@ export function acceptColumns(body: ColumnsBody, acceptance: Acceptance): void {
         serverId: body.serverId as string,
         series: series.series,
         values,
+        place,
       },
       acceptance,
     )
@@ -48,11 +51,11 @@ export function acceptColumns(body: ColumnsBody, acceptance: Acceptance): void {
 }
 
 function takeColumn(column: Omit<SeriesOnGrid, 'order' | 'slotCount'>, acceptance: Acceptance): void {
-  const { serverId, series, values } = column
+  const { serverId, series, values, place } = column
   const order = acceptance.list(serverId, series)
   if (order === null) {
     const full = refusal('series-per-request', seriesPerRequestDetail(acceptance.seriesMax))
-    refuseAll({ metricId: series.metricId, values }, full, acceptance)
+    refuseAll({ metricId: series.metricId, values, place }, full, acceptance)
   } else {
     takeSeries({ ...column, order, slotCount: values.length }, acceptance)
   }
@@ -63,10 +66,10 @@ function refusal(reason: RejectReason, detail: string): Refusal {
 }
 
 function refuseAll(
-  sent: { metricId: unknown; values: ArrayLike<unknown> },
+  sent: { metricId: unknown; values: ArrayLike<unknown>; place: SentPlace },
   { reason, detail }: Refusal,
   acceptance: Acceptance,
 ): void {
   const count = sampleCount(sent.values, 0, sent.values.length)
-  acceptance.rejections.add(sent.metricId, reason, { count, detail: () => detail })
+  acceptance.rejections.add(sent.metricId, reason, { count, place: sent.place, detail: () => detail })
 }

@@ -11,6 +11,7 @@ import { addCells, Cells } from './cell-runs.ts'
 import { judgeSeries, serverIdProblem, shown } from './judge-series.ts'
 import { timeDetail, timeReason } from './judge-time.ts'
 import { valueDetail, valueReason } from './judge-value.ts'
+import type { SentPlace } from './rejections.ts'
 
 /** A request has at most 5,000 series by default; a hostile one orders the labels of one in 40,000 ways. */
 const verdictsMax = 20_000
@@ -26,6 +27,9 @@ type RowVerdict = AcceptedSeries | { readonly kind: 'rejected'; readonly reason:
 
 interface Gathered {
   readonly acceptance: Acceptance
+  readonly samples: readonly unknown[]
+  /** Whether they are of more than one server; undefined until somebody has to know. */
+  spansServers?: boolean
   /** By a row's own words: labels in another order are another key. */
   readonly verdicts: Map<string, AcceptedSeries>
   /** By server and series. */
@@ -41,19 +45,24 @@ interface Row {
 }
 
 export function acceptRows(samples: readonly unknown[], acceptance: Acceptance): void {
-  const gathered: Gathered = { acceptance, verdicts: new Map(), series: new Map() }
-  for (const sample of samples) {
-    if (typeof sample !== 'object' || sample === null || Array.isArray(sample)) {
-      const detail = () => `a sample must be an object like {"serverId","metricId","value","ts"}, not ${shown(sample)}`
-      acceptance.rejections.add(undefined, 'series-malformed', { count: 1, detail })
+  const gathered: Gathered = { acceptance, verdicts: new Map(), series: new Map(), samples }
+  for (let index = 0; index < samples.length; index++) {
+    const sample = samples[index]
+    if (isRow(sample)) {
+      acceptRow(sample, index, gathered)
     } else {
-      acceptRow(sample, gathered)
+      const detail = () => `a sample must be an object like {"serverId","metricId","value","ts"}, not ${shown(sample)}`
+      acceptance.rejections.add(undefined, 'series-malformed', { count: 1, place: { list: 'samples', index }, detail })
     }
   }
   for (const owner of gathered.series.values()) addCells({ ...owner, order: 0 }, owner.cells, acceptance.builder)
 }
 
-function acceptRow(row: Row, gathered: Gathered): void {
+function isRow(sample: unknown): sample is Row {
+  return typeof sample === 'object' && sample !== null && !Array.isArray(sample)
+}
+
+function acceptRow(row: Row, index: number, gathered: Gathered): void {
   const { acceptance, verdicts } = gathered
   const { rejections, bounds } = acceptance
   const key = rowKey(row)
@@ -64,7 +73,7 @@ function acceptRow(row: Row, gathered: Gathered): void {
   }
   if (verdict.kind === 'rejected') {
     const { reason, detail } = verdict
-    rejections.add(row.metricId, reason, { count: 1, detail: () => detail })
+    rejections.add(row.metricId, reason, { count: 1, place: placeOf(row, index, gathered), detail: () => detail })
     return
   }
   const reason = timeReason(row.ts, bounds) ?? valueReason(row.value)
@@ -73,8 +82,15 @@ function acceptRow(row: Row, gathered: Gathered): void {
     verdict.cells.add(Math.floor((row.ts as number) / secondMs), row.value as number)
   } else {
     const detail = () => (reason.startsWith('time') ? timeDetail(row.ts, bounds) : valueDetail(row.value))
-    rejections.add(row.metricId, reason, { count: 1, detail })
+    rejections.add(row.metricId, reason, { count: 1, place: placeOf(row, index, gathered), detail })
   }
+}
+
+/** Names the server only where there is a choice; looked at when something is refused, and then once. */
+function placeOf(row: Row, index: number, gathered: Gathered): SentPlace {
+  const { samples } = gathered
+  gathered.spansServers ??= samples.some((other) => isRow(other) && other.serverId !== row.serverId)
+  return { list: 'samples', index, serverId: gathered.spansServers ? row.serverId : undefined }
 }
 
 /**

@@ -2,6 +2,7 @@
  * Whether a sample's time can be taken: a safe integer of ms since the epoch, not further in the past than retention and not
  * further ahead of the collector's clock than a few minutes. Times are never corrected. Bounds are both inclusive.
  */
+import { minuteMs } from '@minutely/schema/limits'
 import type { RejectReason } from '@minutely/schema/sample-wire'
 import { shown } from './judge-series.ts'
 
@@ -28,17 +29,32 @@ export function isInstant(tsMs: unknown): tsMs is number {
 
 /** For a time that timeReason refused. */
 export function timeDetail(tsMs: unknown, bounds: TimeBounds): string {
-  if (!isInstant(tsMs)) return `the time must be a whole number of ms since the epoch, not ${shown(tsMs)}`
+  const advice = unitAdvice(tsMs, bounds)
+  if (!isInstant(tsMs)) return `the time must be a whole number of ms since the epoch, not ${shown(tsMs)}${advice}`
   if (tsMs > bounds.newestMs) {
     return (
       `${describe(tsMs)} is ${seconds(tsMs - bounds.nowMs)} ahead of the collector's clock (${describe(bounds.nowMs)}), ` +
-      `at most ${seconds(bounds.newestMs - bounds.nowMs)} is accepted: set the host's clock`
+      `at most ${seconds(bounds.newestMs - bounds.nowMs)} is accepted${advice || ": set the host's clock"}`
     )
   }
   return (
     `${describe(tsMs)} is ${seconds(bounds.nowMs - tsMs)} behind the collector's clock (${describe(bounds.nowMs)}), ` +
-    `at most ${seconds(bounds.nowMs - bounds.oldestMs)} is accepted`
+    `at most ${seconds(bounds.nowMs - bounds.oldestMs)} is accepted${advice}`
   )
+}
+
+/** What a clock in another unit than ms has to be multiplied with. */
+const otherUnits = { seconds: 1000, microseconds: 1e-3, nanoseconds: 1e-6 } as const
+/** Near enough to now to be meant: read as ms, the same number is in 1970, or in the year 50,000 and later. */
+const nearMs = 365 * 1440 * minuteMs
+
+/** The likeliest mistake of all deserves its name; empty when this is another one. */
+function unitAdvice(ts: unknown, { nowMs }: Pick<TimeBounds, 'nowMs'>): string {
+  if (typeof ts !== 'number') return ''
+  for (const [unit, factor] of Object.entries(otherUnits)) {
+    if (Math.abs(ts * factor - nowMs) <= nearMs) return `; this looks like ${unit}: send ms since the epoch`
+  }
+  return ''
 }
 
 const seconds = (durationMs: number): string => `${durationMs / 1000} s`
@@ -47,9 +63,15 @@ const seconds = (durationMs: number): string => `${durationMs / 1000} s`
 const describe = (tsMs: number): string => (tsMs <= 8.64e15 ? new Date(tsMs).toISOString() : `${tsMs} ms`)
 
 /** Null when a grid of such slots has times at all, else what is wrong with it. */
-export function gridProblem({ startMs, stepMs }: { startMs: unknown; stepMs: unknown }): string | null {
+export function gridProblem(
+  { startMs, stepMs }: { startMs: unknown; stepMs: unknown },
+  bounds: TimeBounds,
+): string | null {
   if (!isInstant(startMs)) {
-    const problem = startMs === undefined ? 'neither the series nor the request has one' : `not ${shown(startMs)}`
+    const problem =
+      startMs === undefined
+        ? 'neither the series nor the request has one'
+        : `not ${shown(startMs)}${unitAdvice(startMs, bounds)}`
     return `startMs must be the time of the first value, a whole number of ms since the epoch: ${problem}`
   }
   if (Number.isSafeInteger(stepMs) && (stepMs as number) >= 1) return null

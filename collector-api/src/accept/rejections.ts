@@ -5,18 +5,31 @@
  * otherMetrics, so that counts in the answer always add up to all that was refused. Details are built only for the
  * first sample of an entry: a request can hold half a million bad samples.
  */
-import { metricIdLengthMax } from '@minutely/schema/limits'
+import { metricIdLengthMax, serverIdLengthMax } from '@minutely/schema/limits'
 import { type Rejection, type RejectReason, rejectReasons } from '@minutely/schema/sample-wire'
+import { shown } from './judge-series.ts'
 
 export const entriesMax = 100
 export const otherMetrics = '(other metrics)'
 
-interface Entry {
-  readonly metricId: string
-  readonly reason: RejectReason
-  count: number
-  readonly detail: string
+/** Where in the request: `samples[3]`, `series[1].values[4]`, `blocks[0].series[2]`. */
+export interface SentPlace {
+  readonly list: 'samples' | 'series' | 'blocks' | `blocks[${number}].series`
+  readonly index: number
+  /** Of a series' values. */
+  readonly slot?: number
+  /** Only when the request is about several servers; as it was sent. */
+  readonly serverId?: unknown
 }
+
+export interface Refused {
+  readonly count: number
+  /** Of the first of them. */
+  readonly place: SentPlace
+  readonly detail: () => string
+}
+
+type Entry = { -readonly [K in keyof Rejection]: Rejection[K] }
 
 export class Rejections {
   /** Samples, by reason. */
@@ -32,16 +45,15 @@ export class Rejections {
   }
 
   /** count may be 0, which adds nothing. metricId as it was sent: anything at all. */
-  add(metricId: unknown, reason: RejectReason, refused: { count: number; detail: () => string }): void {
+  add(metricId: unknown, reason: RejectReason, refused: Refused): void {
     if (refused.count === 0) return
     this.#total += refused.count
     this.countByReason.set(reason, (this.countByReason.get(reason) ?? 0) + refused.count)
-    const shown = shownMetricId(metricId)
+    const name = shownMetricId(metricId)
     const isCrowded = this.#entryCount >= entriesMax - rejectReasons.length
-    const entry = this.#entries.get(shown)?.get(reason) ?? (isCrowded ? this.#others.get(reason) : undefined)
+    const entry = this.#entries.get(name)?.get(reason) ?? (isCrowded ? this.#others.get(reason) : undefined)
     if (entry !== undefined) entry.count += refused.count
-    else
-      this.#open({ metricId: isCrowded ? otherMetrics : shown, reason, count: refused.count, detail: refused.detail() })
+    else this.#open(entryOf(isCrowded ? otherMetrics : name, reason, refused))
   }
 
   list(): Rejection[] {
@@ -60,9 +72,27 @@ export class Rejections {
   }
 }
 
+function entryOf(metricId: string, reason: RejectReason, { count, place, detail }: Refused): Entry {
+  const { list, index, slot, serverId } = place
+  const value = slot === undefined ? '' : `.values[${slot}]`
+  const owner = typeof serverId === 'string' ? ` of server ${shown(serverId)}` : ''
+  return {
+    metricId,
+    reason,
+    count,
+    detail: `${list}[${index}]${value}${owner}: ${detail()}`,
+    firstIndex: index,
+    ...(typeof serverId === 'string' ? { serverId: cut(serverId, serverIdLengthMax) } : {}),
+  }
+}
+
 function shownMetricId(metricId: unknown): string {
   if (metricId === undefined) return '(missing)'
   if (typeof metricId !== 'string')
     return metricId === null ? '(null)' : `(${Array.isArray(metricId) ? 'array' : typeof metricId})`
-  return metricId.length <= metricIdLengthMax ? metricId : `${metricId.slice(0, metricIdLengthMax)}…`
+  return cut(metricId, metricIdLengthMax)
+}
+
+function cut(text: string, lengthMax: number): string {
+  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}…`
 }

@@ -11,6 +11,7 @@ import type { Acceptance } from './acceptance.ts'
 import { addCells, Cells } from './cell-runs.ts'
 import { slotsWithin, timeDetail, timeReason } from './judge-time.ts'
 import { valueDetail, valueReason } from './judge-value.ts'
+import type { SentPlace } from './rejections.ts'
 import type { Grid } from './section-builder.ts'
 
 /** Steps above a day are taken value by value: a section's stepMs is an Avro int. */
@@ -22,6 +23,7 @@ export interface SeriesOnGrid extends Grid {
   readonly series: SeriesRef
   /** Sections are folded in this order (section-builder.ts). */
   readonly order: number
+  readonly place: SentPlace
   /** As sent: numbers, nulls, or anything; slotCount of them. */
   readonly values: ArrayLike<unknown>
 }
@@ -44,7 +46,8 @@ export function takeSeries(sent: SeriesOnGrid, acceptance: Acceptance): void {
     const value = sent.values[slot]
     const reason = isGap(value) ? null : valueReason(value)
     if (reason === null) continue
-    rejections.add(sent.series.metricId, reason, { count: 1, detail: () => valueDetail(value) })
+    const place = { ...sent.place, slot }
+    rejections.add(sent.series.metricId, reason, { count: 1, place, detail: () => valueDetail(value) })
   }
 }
 
@@ -91,7 +94,8 @@ function refuseTimes(sent: SeriesOnGrid, { from, to }: SlotRange, acceptance: Ac
   // A product beyond 2^53 is inexact, and in the future all the same.
   const reason = timeReason(tsMs, bounds) === 'time-too-old' ? 'time-too-old' : 'time-in-future'
   const detail = () => timeDetail(Math.min(tsMs, Number.MAX_SAFE_INTEGER), bounds)
-  rejections.add(sent.series.metricId, reason, { count: sampleCount(sent.values, from, to), detail })
+  const place = { ...sent.place, slot: first }
+  rejections.add(sent.series.metricId, reason, { count: sampleCount(sent.values, from, to), place, detail })
 }
 
 /** What is no gap. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { chartData, lonely, split } from './chart-data.ts'
-import { axisRange, colorsOf, isQuiet, linesOf, namesOf, pickerRows } from './chart-lines.ts'
+import { axisRange, colorsOf, isQuiet, labelsText, linesOf, namesOf, pickerRows, sharedLabels } from './chart-lines.ts'
 import { type Column, type RangeColumns, seriesKey } from './range-columns.ts'
 import { minuteMs } from './time-range.ts'
 
@@ -74,6 +74,15 @@ test('the eight highest are drawn, each named by what differs', () => {
   ]
   assert.deepEqual([...namesOf(two).values()], ['lo receive', 'eth0 transmit'])
   assert.deepEqual([...namesOf([column('net', {}, [])]).values()], ['value'])
+})
+
+test('what no name says because all lines have it is said once', () => {
+  const orders = (currency: string) => column('orders', { shop: 'berlin', currency }, [1])
+  const { shared } = linesOf(rangeOf([orders('eur'), orders('usd'), column('other', {}, [1])], 1, 1), 'orders')
+  assert.equal(labelsText(shared), 'shop="berlin"')
+  assert.equal(labelsText(sharedLabels([{ a: '1', b: '2' }])), 'a="1", b="2"')
+  assert.deepEqual(sharedLabels([{ a: '1' }, {}]), {})
+  assert.deepEqual(sharedLabels([]), {})
 })
 
 test('idle is quiet', () => {

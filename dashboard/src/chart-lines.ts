@@ -18,7 +18,11 @@ export interface Lines {
   readonly drawn: readonly Line[]
   /** Names of the lines that are not drawn, highest mean first. */
   readonly rest: readonly string[]
+  /** What all of them have in common, and so no name says. */
+  readonly shared: Labels
 }
+
+type Labels = Readonly<Record<string, string>>
 
 /** Idle time is the rest of the others, and at 95 % it would flatten them: shown on request only. */
 const quiet = new Set(['idle'])
@@ -40,12 +44,13 @@ const familiar: Readonly<Record<string, number>> = {
   transmit: 1,
   nice: 2,
   sleeping: 2,
-  buffers: 4,
+  // Not next to `used` and `system` in hue: they are looked at together.
+  buffers: 3,
+  iowait: 3,
   softirq: 4,
-  interrupt: 3,
-  steal: 6,
-  iowait: 5,
+  interrupt: 5,
   blocked: 5,
+  steal: 6,
   idle: 7,
   free: 7,
 }
@@ -81,18 +86,32 @@ export function linesOf(range: RangeColumns, metricId: string): Lines {
   return {
     drawn: drawn.map((line, index) => ({ ...line, colorIndex: colors[index] ?? index })),
     rest: ranked.slice(linesMax).map(({ name }) => name),
+    shared: sharedLabels(columns.map(({ labels }) => labels)),
   }
 }
 
+/** The labels that are the same in all sets. */
+export function sharedLabels(labelSets: readonly Labels[]): Labels {
+  const [first = {}, ...others] = labelSets
+  return Object.fromEntries(
+    Object.entries(first).filter(([name, value]) => others.every((labels) => labels[name] === value)),
+  )
+}
+
+/** shop="berlin", system.device="vda" */
+export function labelsText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(', ')
+}
+
 /** By key: the values of the labels that are not the same in all of them. */
-export function namesOf(
-  series: readonly { key: string; labels: Readonly<Record<string, string>> }[],
-): Map<string, string> {
+export function namesOf(series: readonly { key: string; labels: Labels }[]): Map<string, string> {
   const all = [...new Set(series.flatMap(({ labels }) => Object.keys(labels)))]
   const differing = all
     .filter((name) => new Set(series.map(({ labels }) => labels[name])).size > 1)
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
-  const nameBy = (labelNames: readonly string[], labels: Readonly<Record<string, string>>) =>
+  const nameBy = (labelNames: readonly string[], labels: Labels) =>
     labelNames.flatMap((name) => labels[name] ?? []).join(' ')
   const tellsApart = (labelNames: readonly string[]) =>
     new Set(series.map(({ labels }) => nameBy(labelNames, labels))).size === series.length

@@ -2,7 +2,7 @@
  * Columns to pixels; gaps stay gaps. One canvas: for each line a final, solid and a provisional, dashed part, a min-max
  * band around a single line, and a hatched ground where minutes are still open. It knows nothing of where data comes from.
  *
- * Charts with the same syncKey share the crosshair. Dragging over one is a zoom, which the page decides on.
+ * Charts with the same syncKey share the crosshair, which is always on a slot: the line, the dots and the figures are of one time. Dragging over one is a zoom, which the page decides on.
  */
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
@@ -36,6 +36,8 @@ export interface ChartProps {
 const yAxisPx = 62
 const dragPxMin = 6
 const hatchPx = 7
+/** Half of "00:00", and a little. */
+const textHalfPx = 20
 
 export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
@@ -97,7 +99,7 @@ function optionsOf(latest: Latest, size: { width: number; height: number }): uPl
       y: { range: (_chart, min, max) => axisRange(min, max, latest.current.unit) },
     },
     axes: [
-      { ...axis, size: 24, gap: 4, space: 64, values: (_chart, splits) => axisTexts(splits) },
+      { ...axis, size: 24, gap: 4, space: 64, values: clearTexts },
       {
         ...axis,
         size: yAxisPx,
@@ -116,6 +118,7 @@ function optionsOf(latest: Latest, size: { width: number; height: number }): uPl
     cursor: {
       x: true,
       y: false,
+      move: (chart, left, top) => [onSlot(chart, left), top],
       points: { size: 6 },
       drag: { x: true, y: false, setScale: false, dist: dragPxMin },
       sync: {
@@ -149,6 +152,17 @@ function optionsOf(latest: Latest, size: { width: number; height: number }): uPl
       ],
     },
   }
+}
+
+/** The pixels of the slot nearest to a place; a place outside stays. */
+function onSlot(chart: uPlot, left: number): number {
+  const at = left < 0 ? undefined : chart.data[0][chart.posToIdx(left)]
+  return at === undefined ? left : chart.valToPos(at, 'x')
+}
+
+/** A time right at the y axis would touch that axis' lowest text. */
+function clearTexts(chart: uPlot, splits: number[]): string[] {
+  return axisTexts(splits).map((text, at) => (chart.valToPos(splits[at] ?? 0, 'x') < textHalfPx ? '' : text))
 }
 
 function solid(stroke: string): uPlot.Series {

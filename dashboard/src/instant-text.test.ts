@@ -1,7 +1,7 @@
 /** Distances in words, and the line between fresh and stale. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ago, axisTexts, clock, clockNear, isFresh } from './instant-text.ts'
+import { ago, axisTexts, clock, clockNear, freshnessOf, seenText } from './instant-text.ts'
 
 test('distances are short and never negative', () => {
   const now = 1_764_028_800_000
@@ -16,9 +16,16 @@ test('distances are short and never negative', () => {
   for (const [distanceMs, text] of expected) assert.equal(ago(now - distanceMs, now), text)
 })
 
-test('a server that reports every minute is fresh all the time, a silent one is not', () => {
-  assert.ok(isFresh(0, 10_000) && isFresh(0, 75_000))
-  assert.ok(!isFresh(0, 300_000))
+test('a server that reports all the time is live, with whatever second one looks; a silent one is not', () => {
+  // Its newest stored minute ended 10 s to 75 s ago, and the list may be 15 s old.
+  for (let ageMs = -2_000; ageMs <= 90_000; ageMs += 1_000) {
+    assert.equal(freshnessOf(0, ageMs), 'live')
+    assert.equal(seenText(0, ageMs), 'just now')
+  }
+  assert.equal(freshnessOf(0, 120_000), 'late')
+  assert.equal(seenText(0, 120_000), '2 min ago')
+  assert.equal(freshnessOf(0, 300_000), 'stale')
+  assert.equal(seenText(0, 300_000), '5 min ago')
 })
 
 test('axes name the day at midnight, clocks the day when it is not today', () => {

@@ -5,13 +5,24 @@
 import { minuteMs } from './time-range.ts'
 
 /**
- * A server's last seen is the end of its newest stored minute, which is stored 10 s after it ended: right after that it is
- * 10 s old, right before the next one 70 s. Two minutes more allow for a slow agent before we call it stale.
+ * A server's last seen is the end of its newest stored minute (of a new server: the start of its first), so it says nothing
+ * about seconds. That of a server which sends all the time is 10 s old when a minute was just stored and up to 75 s right
+ * before the next one is, and a list is up to 15 s old: until 100 s all is well. It is late while a slow agent may still
+ * catch up, which takes a minute or two, and stale after that.
  */
-const freshMsMax = 190_000
+export type Freshness = 'live' | 'late' | 'stale'
+const liveMsMax = 100_000
+const lateMsMax = 190_000
 
-export function isFresh(lastSeenMs: number, nowMs: number): boolean {
-  return nowMs - lastSeenMs < freshMsMax
+export function freshnessOf(lastSeenMs: number, nowMs: number): Freshness {
+  const ageMs = nowMs - lastSeenMs
+  if (ageMs < liveMsMax) return 'live'
+  return ageMs < lateMsMax ? 'late' : 'stale'
+}
+
+/** A server's last seen, as exact as it is known: "just now" while it is live, "2 min ago" from then on. */
+export function seenText(lastSeenMs: number, nowMs: number): string {
+  return freshnessOf(lastSeenMs, nowMs) === 'live' ? 'just now' : ago(lastSeenMs, nowMs)
 }
 
 /** "40 s ago", "3 min ago", "2 d ago". */

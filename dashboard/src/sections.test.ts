@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { batchesOf, groupSeries, type Metric, matchesFilter, sectionsOf } from './sections.ts'
+import { batchesOf, groupSeries, type Metric, matchesFilter, matchesGlob, sectionsOf } from './sections.ts'
 
 const entry = (metricId: string, labels: Record<string, string> = {}) => ({
   metricId,
@@ -28,14 +28,16 @@ test('host metrics go by topic, others by application', () => {
   assert.equal(sectionFor('system.uptime'), 'Other host metrics')
   assert.equal(sectionFor('jvm.memory.used'), 'Application: jvm')
   assert.equal(sectionFor('http_requests_total'), 'Application: http')
+  assert.equal(sectionFor('q'), 'Other')
+  assert.equal(sectionFor('_private'), 'Other')
 })
 
 test('sections come in a fixed order, the telling metric first', () => {
-  const ids = ['zoo.a', 'system.network.io', 'system.cpu.time', 'app.b', 'system.cpu.utilization', 'system.uptime']
+  const ids = ['q', 'zoo.a', 'system.network.io', 'system.cpu.time', 'app.b', 'system.cpu.utilization', 'system.uptime']
   const sections = sectionsOf(ids.map(metric))
   assert.deepEqual(
     sections.map(({ id }) => id),
-    ['cpu', 'network', 'system', 'app-app', 'app-zoo'],
+    ['cpu', 'network', 'system', 'app-app', 'app-zoo', 'app-'],
   )
   assert.deepEqual(
     sections[0]?.metrics.map(({ metricId }) => metricId),
@@ -65,4 +67,24 @@ test('a filter looks for every word in id and labels', () => {
   const [io] = groupSeries([entry('system.network.io', { 'network.interface.name': 'eth0' })])
   assert.ok(io !== undefined && matchesFilter(io, ' ETH0  net') && matchesFilter(io, ''))
   assert.ok(!matchesFilter(io, 'eth0 disk'))
+})
+
+test('a word with a star is a glob over the whole id, or the whole value of a label', () => {
+  const [io] = groupSeries([entry('system.network.io', { 'network.interface.name': 'eth0' })])
+  assert.ok(io !== undefined)
+  for (const filter of ['system.*', 'System.*.IO', '*', '*network*', 'eth*', 'system.* eth0'])
+    assert.ok(matchesFilter(io, filter), filter)
+  for (const filter of ['network.*', 'system.cpu.*', '*.network', 'system.* eth1', '*.*.*.*'])
+    assert.ok(!matchesFilter(io, filter), filter)
+})
+
+test('a glob means what the regular expression with .* in place of its stars means', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 12 })
+  const glob = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), maxLength: 8 })
+  fc.assert(
+    fc.property(glob, text, (pattern, id) => {
+      const expression = new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
+      assert.equal(matchesGlob(pattern, id), expression.test(id))
+    }),
+  )
 })

@@ -1,6 +1,6 @@
 /**
  * Metrics of a server grouped into the sections of its page. Host metrics (system.*, process.*, ...) go by topic; whatever
- * else somebody sends belongs to its application, named by the first part of the metric id.
+ * else somebody sends belongs to its application, named by the first part of the metric id; an id of one part names none.
  *
  * Each section is cut into batches, each read by one request when it scrolls into view, so that a section of a thousand
  * metrics neither asks for all of them at once nor exceeds what one answer may hold.
@@ -33,6 +33,7 @@ const topics: readonly { id: string; title: string; pattern: RegExp }[] = [
   { id: 'network', title: 'Network', pattern: /network|socket|tcp|udp/ },
 ]
 const sectionOrder = ['cpu', 'memory', 'disk', 'network', 'pressure', 'processes', 'system']
+const otherId = 'app-'
 /** What one looks at first comes first; the rest by name. */
 const leading = [/utilization/, /load/, /[._]io$/, /usage/]
 
@@ -80,20 +81,43 @@ export function batchesOf(metrics: readonly Metric[]): Metric[][] {
   return batches
 }
 
-/** Every word of the filter is somewhere in the id or the labels. */
+/**
+ * Every word of the filter is somewhere in the id or the labels. A word with a `*` is a glob as in the API: it has to match
+ * the whole id, or the whole value of a label.
+ */
 export function matchesFilter(metric: Metric, filter: string): boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return true
   const text = `${metric.metricId} ${metric.labelSets.map((labels) => Object.entries(labels).join(' ')).join(' ')}`
   const searched = text.toLowerCase()
-  return words.every((word) => searched.includes(word))
+  const wholes = [metric.metricId, ...metric.labelSets.flatMap((labels) => Object.values(labels))]
+  return words.every((word) =>
+    word.includes('*') ? wholes.some((whole) => matchesGlob(word, whole.toLowerCase())) : searched.includes(word),
+  )
+}
+
+/** Each part at its earliest place after the one before: linear, where a regular expression may go back without end. */
+export function matchesGlob(glob: string, text: string): boolean {
+  const [first = '', ...parts] = glob.split('*')
+  const last = parts.pop()
+  if (last === undefined) return text === glob
+  let at = first.length
+  if (!text.startsWith(first)) return false
+  for (const part of parts) {
+    const found = text.indexOf(part, at)
+    if (found === -1) return false
+    at = found + part.length
+  }
+  return text.length - last.length >= at && text.endsWith(last)
 }
 
 function topicOf(metricId: string): { id: string; title: string } {
   const id = metricId.toLowerCase()
   if (hostPrefix.test(id))
     return topics.find(({ pattern }) => pattern.test(id)) ?? { id: 'system', title: 'Other host metrics' }
-  const application = metricId.split(/[._:/]/)[0] ?? metricId
+  const [application = metricId, ...rest] = metricId.split(/[._:/]/)
+  // No id of an application is empty, so this one is free.
+  if (rest.length === 0 || application === '') return { id: otherId, title: 'Other' }
   return { id: `app-${application}`, title: `Application: ${application}` }
 }
 
@@ -103,6 +127,7 @@ function rank(metricId: string): number {
 }
 
 function place(sectionId: string): number {
+  if (sectionId === otherId) return sectionOrder.length + 1
   const at = sectionOrder.indexOf(sectionId)
   return at === -1 ? sectionOrder.length : at
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  mendedSearch,
   minuteMs,
   neighbour,
   pointsMax,
@@ -58,6 +59,19 @@ test('an unreadable URL means the default', () => {
     fromMs: Date.parse('2026-01-01T00:00:00Z'),
     toMs: Date.parse('2026-01-01T01:00:00Z'),
   })
+})
+
+test('an unreadable address is replaced by what is shown, a readable one is left alone', () => {
+  assert.equal(mendedSearch('?range=99x&filter=cpu'), 'range=1h&filter=cpu')
+  assert.equal(mendedSearch('?range=3h&from=9&to=3'), 'range=3h')
+  assert.equal(mendedSearch('?from=9'), 'range=1h')
+  for (const search of ['', '?filter=cpu', '?range=6h', '?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z'])
+    assert.equal(mendedSearch(search), undefined, search)
+  fc.assert(
+    fc.property(view, (asked) => {
+      assert.equal(mendedSearch(writeView('?filter=x', asked)), undefined)
+    }),
+  )
 })
 
 test('up to 12 h are read minute by minute, 2 d in steps of 4 minutes', () => {

@@ -62,6 +62,16 @@ export function writeView(search: string, view: View): string {
   return params.toString()
 }
 
+/** What the address should be when something in it was unreadable, so that it says what is shown; undefined when it does. */
+export function mendedSearch(search: string): string | undefined {
+  const params = new URLSearchParams(search)
+  const view = readView(search)
+  const range = params.get('range')
+  const isZoomed = view.kind === 'between'
+  const isRead = (range === null || range === view.range) && (isZoomed || (!params.has('from') && !params.has('to')))
+  return isRead ? undefined : writeView(search, view)
+}
+
 /** The finest step with which `lengthMs` has at most pointsMax slots. */
 export function stepFor(lengthMs: number): number {
   const minutes = stepMinutes.find((step) => lengthMs / (step * minuteMs) <= pointsMax)

@@ -1,51 +1,51 @@
-/** The list when there is exactly one server, as on the first day: large, one click away, and how to add the next. */
+/** The list when there is exactly one server, as on the first day: large, and one click away. */
 import type { ServerEntry } from '@minutely/schema/query-wire'
 import { Link } from 'wouter'
 import type { Gate } from '../gate.ts'
-import { ago } from '../instant-text.ts'
-import { FirstSamples } from './first-samples.tsx'
-import { Freshness } from './server-table.tsx'
+import { seenText } from '../instant-text.ts'
+import { FreshnessState } from './freshness-state.tsx'
 import { Sparkline } from './sparkline.tsx'
-import { useVitals } from './vitals.ts'
+import { useVitalColumns, useVitals } from './vitals.ts'
 
 export function OnlyServer({ server, nowMs, gate }: { server: ServerEntry; nowMs: number; gate: Gate }) {
   const vitals = useVitals(server.serverId, { gate, enabled: true })
+  const { hasCpu, hasMemory } = useVitalColumns([server.serverId], gate)
   return (
-    <>
-      <Link
-        href={`/servers/${encodeURIComponent(server.serverId)}`}
-        className="only"
-        data-testid="server-row"
-        data-server-id={server.serverId}
-      >
-        <span className="only-head">
-          <strong>{server.serverId}</strong>
-          <Freshness server={server} nowMs={nowMs} />
-          <span className="dim">
-            {server.seriesCount} series, last seen {ago(server.lastSeenMs, nowMs)}
-          </span>
-          <span className="only-open">Open charts →</span>
+    <Link
+      href={`/servers/${encodeURIComponent(server.serverId)}`}
+      className="only"
+      data-testid="server-row"
+      data-server-id={server.serverId}
+    >
+      <span className="only-head">
+        <strong>{server.serverId}</strong>
+        <FreshnessState server={server} nowMs={nowMs} />
+        <span className="dim">
+          {server.seriesCount} series, last seen {seenText(server.lastSeenMs, nowMs)}
         </span>
+        <span className="only-open">Open charts →</span>
+      </span>
+      {(hasCpu || hasMemory) && (
         <span className="only-vitals">
-          <span>
-            <span className="dim">CPU busy, last hour</span>
-            <Sparkline name="CPU busy" values={vitals.data?.cpuBusy} isLoading={vitals.isPending} colorIndex={0} />
-          </span>
-          <span>
-            <span className="dim">Memory used, last hour</span>
-            <Sparkline
-              name="Memory used"
-              values={vitals.data?.memoryUsed}
-              isLoading={vitals.isPending}
-              colorIndex={2}
-            />
-          </span>
+          {hasCpu && (
+            <span>
+              <span className="dim">CPU busy, last hour</span>
+              <Sparkline name="CPU busy" values={vitals.data?.cpuBusy} isLoading={vitals.isPending} colorIndex={0} />
+            </span>
+          )}
+          {hasMemory && (
+            <span>
+              <span className="dim">Memory used, last hour</span>
+              <Sparkline
+                name="Memory used"
+                values={vitals.data?.memoryUsed}
+                isLoading={vitals.isPending}
+                colorIndex={2}
+              />
+            </span>
+          )}
         </span>
-      </Link>
-      <details className="only-next">
-        <summary>Add another server</summary>
-        <FirstSamples />
-      </details>
-    </>
+      )}
+    </Link>
   )
 }

@@ -13,6 +13,7 @@ import { ago } from '../instant-text.ts'
 import { useKeys } from '../keys.ts'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
+import { AddServer } from './add-server.tsx'
 import { FirstSamples } from './first-samples.tsx'
 import { OnlyServer } from './only-server.tsx'
 import { ServerTable } from './server-table.tsx'
@@ -20,6 +21,8 @@ import './server-list.css'
 
 const pageSize = 50
 const refreshMs = 15_000
+/** Somebody waits for the first server. */
+const emptyRefreshMs = 2_000
 const retryMs = 5_000
 /** Of the browser's six connections to a host. */
 const sparklineReadsMax = 3
@@ -40,9 +43,13 @@ export function ServerList() {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => (state.error === null ? refreshMs : retryMs),
+    refetchInterval: ({ state }) => {
+      if (state.error !== null) return retryMs
+      return asked === '' && state.data?.pages[0]?.servers.length === 0 ? emptyRefreshMs : refreshMs
+    },
   })
   const servers = list.data?.pages.flatMap((page) => page.servers)
+  const isEmpty = asked === '' && servers?.length === 0
   const isOne = asked === '' && servers?.length === 1 && !list.hasNextPage
   const [only] = servers ?? []
 
@@ -61,7 +68,7 @@ export function ServerList() {
       <div className="list-head">
         <h1>Servers</h1>
         <span className="dim" aria-live="polite">
-          {servers !== undefined && countText(servers.length, list.hasNextPage)}
+          {servers !== undefined && !isEmpty && countText(servers.length, list.hasNextPage)}
         </span>
         <TextInput
           ref={search}
@@ -77,6 +84,7 @@ export function ServerList() {
             event.currentTarget.blur()
           }}
         />
+        {!isEmpty && <AddServer />}
       </div>
 
       {list.error !== null && (
@@ -89,7 +97,7 @@ export function ServerList() {
       )}
 
       {servers === undefined && list.error === null && <ServerTable servers={undefined} nowMs={nowMs} gate={gate} />}
-      {servers !== undefined && servers.length === 0 && asked === '' && <FirstSamples />}
+      {isEmpty && <FirstSamples />}
       {servers !== undefined && servers.length === 0 && asked !== '' && (
         <div className="list-none">
           <p>

@@ -3,9 +3,10 @@ import type { ServerEntry } from '@minutely/schema/query-wire'
 import { Link } from 'wouter'
 import type { Gate } from '../gate.ts'
 import { useInView } from '../in-view.ts'
-import { ago, dayAndClock, isFresh } from '../instant-text.ts'
+import { dayAndClock, seenText } from '../instant-text.ts'
+import { FreshnessState } from './freshness-state.tsx'
 import { Sparkline } from './sparkline.tsx'
-import { useVitals } from './vitals.ts'
+import { useVitalColumns, useVitals, type VitalColumns } from './vitals.ts'
 
 interface ServerTableProps {
   readonly servers: readonly ServerEntry[] | undefined
@@ -15,16 +16,21 @@ interface ServerTableProps {
 }
 
 const rowsWhileLoading = [1, 2, 3, 4, 5, 6]
+const none: readonly ServerEntry[] = []
 
 export function ServerTable({ servers, nowMs, gate, isStale = false }: ServerTableProps) {
+  const columns = useVitalColumns(
+    (servers ?? none).map(({ serverId }) => serverId),
+    gate,
+  )
   return (
     <table className="list" data-stale={isStale} aria-busy={servers === undefined}>
       <thead>
         <tr>
           <th scope="col">Server</th>
           <th scope="col">State</th>
-          <th scope="col">CPU busy, 1 h</th>
-          <th scope="col">Memory used, 1 h</th>
+          {columns.hasCpu && <th scope="col">CPU busy, 1 h</th>}
+          {columns.hasMemory && <th scope="col">Memory used, 1 h</th>}
           <th scope="col" className="list-number list-wide">
             Series
           </th>
@@ -42,13 +48,22 @@ export function ServerTable({ servers, nowMs, gate, isStale = false }: ServerTab
                 </td>
               </tr>
             ))
-          : servers.map((server) => <ServerRow key={server.serverId} server={server} nowMs={nowMs} gate={gate} />)}
+          : servers.map((server) => (
+              <ServerRow key={server.serverId} server={server} nowMs={nowMs} gate={gate} columns={columns} />
+            ))}
       </tbody>
     </table>
   )
 }
 
-function ServerRow({ server, nowMs, gate }: { server: ServerEntry; nowMs: number; gate: Gate }) {
+interface ServerRowProps {
+  readonly server: ServerEntry
+  readonly nowMs: number
+  readonly gate: Gate
+  readonly columns: VitalColumns
+}
+
+function ServerRow({ server, nowMs, gate, columns }: ServerRowProps) {
   const { ref, inView } = useInView<HTMLTableRowElement>(100)
   const vitals = useVitals(server.serverId, { gate, enabled: inView })
   return (
@@ -59,27 +74,22 @@ function ServerRow({ server, nowMs, gate }: { server: ServerEntry; nowMs: number
         </Link>
       </th>
       <td>
-        <Freshness server={server} nowMs={nowMs} />
+        <FreshnessState server={server} nowMs={nowMs} />
       </td>
-      <td data-label="CPU">
-        <Sparkline name="CPU busy" values={vitals.data?.cpuBusy} isLoading={vitals.isPending} colorIndex={0} />
-      </td>
-      <td data-label="Mem">
-        <Sparkline name="Memory used" values={vitals.data?.memoryUsed} isLoading={vitals.isPending} colorIndex={2} />
-      </td>
+      {columns.hasCpu && (
+        <td data-label="CPU">
+          <Sparkline name="CPU busy" values={vitals.data?.cpuBusy} isLoading={vitals.isPending} colorIndex={0} />
+        </td>
+      )}
+      {columns.hasMemory && (
+        <td data-label="Mem">
+          <Sparkline name="Memory used" values={vitals.data?.memoryUsed} isLoading={vitals.isPending} colorIndex={2} />
+        </td>
+      )}
       <td className="list-number list-wide">{server.seriesCount}</td>
-      <td className="list-number" title={dayAndClock(server.lastSeenMs)}>
-        {ago(server.lastSeenMs, nowMs)}
+      <td className="list-number" title={`Newest stored minute: until ${dayAndClock(server.lastSeenMs)}`}>
+        {seenText(server.lastSeenMs, nowMs)}
       </td>
     </tr>
-  )
-}
-
-export function Freshness({ server, nowMs }: { server: ServerEntry; nowMs: number }) {
-  const fresh = isFresh(server.lastSeenMs, nowMs)
-  return (
-    <span className="state" data-state={fresh ? 'good' : 'warn'}>
-      {fresh ? 'Fresh' : 'Stale'}
-    </span>
   )
 }

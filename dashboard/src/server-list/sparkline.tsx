@@ -23,7 +23,7 @@ export function Sparkline({ name, values, isLoading, colorIndex }: SparklineProp
   if (latest === undefined || values === undefined) {
     return (
       <span className="spark" title={isLoading ? undefined : `No ${name} in the last hour`}>
-        <span className={isLoading ? 'bone spark-line' : 'spark-line'} style={{ height }} />
+        <span className={isLoading ? 'bone spark-line' : 'spark-line'} />
         <span className="spark-value dim">{isLoading ? '' : '–'}</span>
       </span>
     )
@@ -35,7 +35,6 @@ export function Sparkline({ name, values, isLoading, colorIndex }: SparklineProp
       <svg
         className="spark-line"
         viewBox={`0 0 ${width} ${height}`}
-        height={height}
         preserveAspectRatio="none"
         role="img"
         aria-label={label}

@@ -6,7 +6,7 @@ import { useComputedColorScheme } from '@mantine/core'
 import { useMemo, useRef, useState } from 'react'
 import { Chart, type Crosshair } from '../chart.tsx'
 import { chartData } from '../chart-data.ts'
-import { isQuiet, type Lines, linesOf, namesOf, pickerRows } from '../chart-lines.ts'
+import { isQuiet, type Lines, labelsText, linesOf, namesOf, pickerRows, sharedLabels } from '../chart-lines.ts'
 import { useInView } from '../in-view.ts'
 import { clock } from '../instant-text.ts'
 import { provisionalSlot, type RangeColumns } from '../range-columns.ts'
@@ -30,7 +30,7 @@ const nearPx = 400
 /** What the lines' names have at least, in two columns and on a phone. */
 const wideCardPx = 540
 const narrowCardPx = 340
-const none: Lines = { drawn: [], rest: [] }
+const none: Lines = { drawn: [], rest: [], shared: {} }
 
 export function MetricCard({ metric, range, hasFailed, syncKey, onZoom, onResetZoom }: MetricCardProps) {
   const { metricId } = metric
@@ -56,6 +56,7 @@ export function MetricCard({ metric, range, hasFailed, syncKey, onZoom, onResetZ
       '--rows-narrow': pickerRows(names, narrowCardPx, unit),
     }
   }, [metric.labelSets, unit])
+  const labels = labelsText(lines.drawn.length > 0 ? lines.shared : sharedLabels(metric.labelSets))
   const isDrawn = inView && data !== undefined && range !== undefined
   const slot = crosshair?.slot
   const slotMs = slot === undefined || range === undefined ? undefined : range.startMs + slot * range.stepMs
@@ -73,7 +74,10 @@ export function MetricCard({ metric, range, hasFailed, syncKey, onZoom, onResetZ
       data-last-minute-ms={isDrawn ? data.lastSlotMs : undefined}
     >
       <header className="card-head">
-        <h3>{metricId}</h3>
+        <h3 title={metricId}>{metricId}</h3>
+        <span className="card-labels dim" title={labels}>
+          {labels}
+        </span>
         <span className="dim">{slotMs === undefined ? '' : clock(slotMs)}</span>
       </header>
       {range === undefined || data === undefined ? (
@@ -88,7 +92,13 @@ export function MetricCard({ metric, range, hasFailed, syncKey, onZoom, onResetZ
           onChoose={(key, isOn) => setChosen(new Map(chosen).set(key, isOn))}
         />
       ) : (
-        <SingleFigures line={lines.drawn[0]} unit={unit} slot={slot ?? lastSlot} isLatest={slot === undefined} />
+        <SingleFigures
+          line={lines.drawn[0]}
+          unit={unit}
+          slot={slot ?? lastSlot}
+          isLatest={slot === undefined}
+          stepMs={range.stepMs}
+        />
       )}
       <div
         ref={plot}

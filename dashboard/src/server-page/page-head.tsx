@@ -1,18 +1,21 @@
 /** Which server, and how current what follows is: the live connection, the newest data, how far minutes are final. */
 import { Link } from 'wouter'
-import { ago, clockNear, isFresh, timeZoneText } from '../instant-text.ts'
+import { clockNear, freshnessOf, seenText, timeZoneText } from '../instant-text.ts'
 import type { Live } from './use-live.ts'
 
 interface PageHeadProps {
   readonly serverId: string
   readonly live: Live
+  /** It has sent something. Undefined while nobody was asked. */
+  readonly isKnown: boolean | undefined
   /** 0 until known. */
   readonly lastSeenMs: number
   readonly nowMs: number
 }
 
-export function PageHead({ serverId, live, lastSeenMs, nowMs }: PageHeadProps) {
-  const { text, tone, state } = stateOf(live, lastSeenMs, nowMs)
+export function PageHead(props: PageHeadProps) {
+  const { serverId, live, lastSeenMs, nowMs } = props
+  const { text, tone, state } = stateOf(props)
   return (
     <div className="page-head">
       <nav aria-label="Breadcrumb">
@@ -26,7 +29,7 @@ export function PageHead({ serverId, live, lastSeenMs, nowMs }: PageHeadProps) {
       <dl className="page-facts">
         <div>
           <dt>Last seen</dt>
-          <dd>{lastSeenMs === 0 ? '–' : ago(lastSeenMs, nowMs)}</dd>
+          <dd>{lastSeenMs === 0 ? '–' : seenText(lastSeenMs, nowMs)}</dd>
         </div>
         <div title="Every minute before this is final">
           <dt>Complete through</dt>
@@ -41,10 +44,12 @@ export function PageHead({ serverId, live, lastSeenMs, nowMs }: PageHeadProps) {
   )
 }
 
-function stateOf(live: Live, lastSeenMs: number, nowMs: number) {
+function stateOf({ isKnown, live, lastSeenMs, nowMs }: PageHeadProps) {
+  if (isKnown === false) return { state: 'unknown', tone: 'calm', text: 'Waiting for its first samples' }
   if (live.state === 'connecting') return { state: 'connecting', tone: 'calm', text: 'Connecting…' }
   if (live.state === 'reconnecting') return { state: 'reconnecting', tone: 'bad', text: 'Reconnecting…' }
-  if (lastSeenMs !== 0 && !isFresh(lastSeenMs, nowMs))
-    return { state: 'stale', tone: 'warn', text: 'Stale: sends nothing' }
+  const freshness = lastSeenMs === 0 ? 'live' : freshnessOf(lastSeenMs, nowMs)
+  if (freshness === 'stale') return { state: 'stale', tone: 'warn', text: 'Stale: sends nothing' }
+  if (freshness === 'late') return { state: 'connected', tone: 'calm', text: 'Late' }
   return { state: 'connected', tone: 'good', text: 'Live' }
 }

@@ -18,6 +18,8 @@ interface Shared {
   readonly view: View
   readonly window: Window
   readonly live: Live
+  /** The page says already that Minutely cannot be reached. */
+  readonly isStale: boolean
   readonly onZoom: (fromMs: number, toMs: number) => void
   readonly onResetZoom: () => void
 }
@@ -74,6 +76,7 @@ function Batch({
   view,
   window,
   live,
+  isStale,
   onZoom,
   onResetZoom,
 }: Shared & { metrics: readonly Metric[] }) {
@@ -89,20 +92,20 @@ function Batch({
 
   return (
     <div ref={ref}>
-      {series.error !== null && (
+      {series.error !== null && !isStale && (
         <Notice tone="bad" onRetry={() => void series.refetch()} isRetrying={series.isFetching}>
           {asSentence(series.error.message)}
           {data !== undefined && ' The charts below are as they were before.'}
         </Notice>
       )}
-      <div className="cards" aria-busy={series.isFetching}>
+      <div className="cards" data-stale={isStale} aria-busy={series.isFetching}>
         {metrics.map((metric) => (
           <MetricCard
             key={metric.metricId}
             metric={metric}
             range={range}
             hasFailed={series.error !== null}
-            syncKey={serverId}
+            syncKey={`server:${serverId}`}
             onZoom={onZoom}
             onResetZoom={onResetZoom}
           />

@@ -3,23 +3,31 @@
  * `?range=1h`, or `from` and `to` while zoomed, and `filter`.
  */
 import { useDocumentTitle } from '@mantine/hooks'
-import { useQuery } from '@tanstack/react-query'
-import { useMemo, useRef } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
-import { ApiFailure, readMetrics } from '../api.ts'
+import { ago } from '../instant-text.ts'
 import { useKeys } from '../keys.ts'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
 import { groupSeries, matchesFilter, sectionsOf } from '../sections.ts'
-import { neighbour, rangeOf, readView, resetZoom, type View, windowOf, writeView, zoom } from '../time-range.ts'
+import {
+  mendedSearch,
+  neighbour,
+  rangeOf,
+  readView,
+  resetZoom,
+  type View,
+  windowOf,
+  writeView,
+  zoom,
+} from '../time-range.ts'
+import { retryMs, useMetrics } from './metrics-query.ts'
 import { PageHead } from './page-head.tsx'
 import { SectionPanel } from './section-panel.tsx'
 import { Toolbar } from './toolbar.tsx'
 import { useLive } from './use-live.ts'
 import './server-page.css'
 
-const refreshMs = 60_000
-const retryMs = 5_000
 const tickMs = 5_000
 
 export function ServerPage({ serverId }: { serverId: string }) {
@@ -28,8 +36,11 @@ export function ServerPage({ serverId }: { serverId: string }) {
   const view = useMemo(() => readView(search), [search])
   const filter = new URLSearchParams(search).get('filter') ?? ''
   const filterBox = useRef<HTMLInputElement>(null)
-  const live = useLive(serverId)
-  const nowMs = useNow(tickMs) + live.tail.skewMs
+  const list = useMetrics(serverId)
+  const isKnown = list.data === undefined ? undefined : list.data.kind === 'known'
+  const live = useLive(serverId, isKnown === true)
+  const clockMs = useNow(tickMs)
+  const nowMs = clockMs + live.tail.skewMs
   const { fromMs, toMs, stepMs } = windowOf(view, nowMs)
   const window = useMemo(() => ({ fromMs, toMs, stepMs }), [fromMs, toMs, stepMs])
 
@@ -51,37 +62,58 @@ export function ServerPage({ serverId }: { serverId: string }) {
   })
   useDocumentTitle(`${serverId} · ${view.kind === 'last' ? rangeOf(view.range).label : 'zoom'} – Minutely`)
 
-  const list = useQuery({
-    queryKey: ['metrics', serverId],
-    queryFn: ({ signal }) => readMetrics(serverId, signal),
-    refetchInterval: ({ state }) => (state.error === null ? refreshMs : retryMs),
-  })
-  const metrics = useMemo(() => groupSeries(list.data?.metrics ?? []), [list.data])
+  const metrics = useMemo(() => groupSeries(list.data?.kind === 'known' ? list.data.entries : []), [list.data])
   const sections = useMemo(
     () => sectionsOf(metrics.filter((metric) => matchesFilter(metric, filter))),
     [metrics, filter],
   )
   const lastSeenMs = Math.max(live.lastSeenMs, 0, ...metrics.map((metric) => metric.lastSeenMs))
-  const isUnknown = list.error instanceof ApiFailure && list.error.id === 'server-not-found'
+  const { refetch } = list
+  const isLost = live.lostSinceMs !== undefined
+  useEffect(() => {
+    // Whether Minutely is gone, or only the live connection, shows when it is asked something.
+    if (isLost) void refetch()
+  }, [isLost, refetch])
+  const isStale = list.error !== null && metrics.length > 0
+
+  useEffect(() => {
+    const mended = mendedSearch(search)
+    if (mended !== undefined) navigate(`${path}?${mended}`, { replace: true })
+  }, [search, path, navigate])
+
+  const problem = list.error !== null && (
+    <Notice tone="bad" onRetry={() => void refetch()} isRetrying={list.isFetching}>
+      {asSentence(list.error.message)} Trying again every {retryMs / 1000} s.
+      {isStale && (
+        <strong> What you see is stale: as it was {ago(live.lostSinceMs ?? list.dataUpdatedAt, clockMs)}.</strong>
+      )}
+    </Notice>
+  )
 
   return (
     <>
-      <PageHead serverId={serverId} live={live} lastSeenMs={lastSeenMs} nowMs={nowMs} />
-      <Toolbar
-        ref={filterBox}
-        view={view}
-        filter={filter}
-        sections={sections}
-        onView={show}
-        onFilter={setFilter}
-        nowMs={nowMs}
-      />
-      {list.error !== null && (
-        <Notice tone="bad" onRetry={() => void list.refetch()} isRetrying={list.isFetching}>
-          {asSentence(list.error.message)} Trying again every {retryMs / 1000} s.{' '}
-          {isUnknown && 'A new server appears when its first minute is stored, 10 s after that minute ends. '}
-          {isUnknown && <Link href="/">All servers</Link>}
-        </Notice>
+      <PageHead serverId={serverId} live={live} isKnown={isKnown} lastSeenMs={lastSeenMs} nowMs={nowMs} />
+      {isKnown !== false && (
+        <Toolbar
+          ref={filterBox}
+          view={view}
+          filter={filter}
+          sections={sections}
+          onView={show}
+          onFilter={setFilter}
+          nowMs={nowMs}
+        >
+          {problem}
+        </Toolbar>
+      )}
+      {isKnown === false && (
+        <>
+          {problem}
+          <p className="page-wait">
+            No server named <strong>{serverId}</strong> has sent samples yet. Its charts appear here by themselves,
+            seconds after its first sample arrived. <Link href="/">All servers</Link>
+          </p>
+        </>
       )}
       {list.isPending && <p className="dim page-wait">Reading the list of metrics…</p>}
       {metrics.length > 0 && sections.length === 0 && (
@@ -100,6 +132,7 @@ export function ServerPage({ serverId }: { serverId: string }) {
           view={view}
           window={window}
           live={live}
+          isStale={isStale}
           nowMs={nowMs}
           onZoom={(from, to) => show(zoom(view, from, to), view.kind === 'between')}
           onResetZoom={undoZoom}

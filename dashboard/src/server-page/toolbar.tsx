@@ -1,7 +1,7 @@
 /** Stays on top while scrolling: the range, a way out of a zoom, the metric filter, and a jump to each section. */
 import { Button, TextInput } from '@mantine/core'
-import type { Ref } from 'react'
-import { clockNear } from '../instant-text.ts'
+import type { ReactNode, Ref } from 'react'
+import { clock, clockNear, day } from '../instant-text.ts'
 import type { Section } from '../sections.ts'
 import { ranges, resetZoom, type View } from '../time-range.ts'
 
@@ -13,9 +13,11 @@ interface ToolbarProps {
   readonly nowMs: number
   readonly onView: (view: View) => void
   readonly onFilter: (text: string) => void
+  /** What has to be seen however far one scrolled. */
+  readonly children?: ReactNode
 }
 
-export function Toolbar({ ref, view, filter, sections, nowMs, onView, onFilter }: ToolbarProps) {
+export function Toolbar({ ref, view, filter, sections, nowMs, onView, onFilter, children }: ToolbarProps) {
   return (
     <div className="toolbar">
       <fieldset className="ranges">
@@ -36,7 +38,7 @@ export function Toolbar({ ref, view, filter, sections, nowMs, onView, onFilter }
       </fieldset>
       {view.kind === 'between' && (
         <span className="toolbar-zoom">
-          {clockNear(view.fromMs, nowMs)} – {clockNear(view.toMs, nowMs)}
+          {clockNear(view.fromMs, nowMs)} – {zoomEnd(view, nowMs)}
           <Button size="compact-sm" variant="default" onClick={() => onView(resetZoom(view))} title="Escape">
             Reset zoom
           </Button>
@@ -67,6 +69,12 @@ export function Toolbar({ ref, view, filter, sections, nowMs, onView, onFilter }
       <span className="legend-open">
         <span className="legend-hatch" aria-hidden="true" /> Provisional: still open
       </span>
+      {children}
     </div>
   )
+}
+
+/** Without its day when that is the one of the start. */
+function zoomEnd({ fromMs, toMs }: { fromMs: number; toMs: number }, nowMs: number): string {
+  return day(fromMs) === day(toMs) ? clock(toMs) : clockNear(toMs, nowMs)
 }

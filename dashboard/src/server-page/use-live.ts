@@ -1,4 +1,7 @@
-/** Follows one server live: each event goes straight into the cached ranges, so charts change without being read again. */
+/**
+ * Follows one server live, once it is known: each event goes straight into the cached ranges, so charts change without being
+ * read again. A connection that was lost for a moment comes back by itself; only one that stays away is called lost.
+ */
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
@@ -6,6 +9,7 @@ import { liveUrl } from '../api.ts'
 import { type LiveState, openLiveStream } from '../live-stream.ts'
 import { minuteMs } from '../time-range.ts'
 import { LiveTail, type SeriesData } from './live-tail.ts'
+import { metricsKeyOf } from './metrics-query.ts'
 import { seriesKeyOf } from './series-query.ts'
 
 export interface Live {
@@ -15,16 +19,31 @@ export interface Live {
   readonly completeThroughMs: number
   /** End of the newest minute that live events brought, 0 when none did. */
   readonly lastSeenMs: number
+  /** Since when the connection has been away (the browser's clock), when that is long enough to say so. */
+  readonly lostSinceMs: number | undefined
 }
 
-export function useLive(serverId: string): Live {
+/** The page's own questions take up to 2 s more to fail, so a stopped process is announced after about 5 s. */
+const lostAfterMs = 3_000
+
+export function useLive(serverId: string, isKnown: boolean): Live {
   const queries = useQueryClient()
   const [tail] = useState(() => new LiveTail())
   const [state, setState] = useState<LiveState>('connecting')
   const [completeThroughMs, setCompleteThroughMs] = useState(0)
   const [lastSeenMs, setLastSeenMs] = useState(0)
 
+  const [lostSinceMs, setLostSinceMs] = useState<number>()
+
   useEffect(() => {
+    if (state !== 'reconnecting') return setLostSinceMs(undefined)
+    const sinceMs = Date.now()
+    const timer = setTimeout(() => setLostSinceMs(sinceMs), lostAfterMs)
+    return () => clearTimeout(timer)
+  }, [state])
+
+  useEffect(() => {
+    if (!isKnown) return
     const seriesKey = seriesKeyOf(serverId)
     const merge = (minute: LiveMinute) => {
       for (const query of queries.getQueryCache().findAll({ queryKey: seriesKey })) {
@@ -50,10 +69,10 @@ export function useLive(serverId: string): Live {
       onState: setState,
       onGap: () => {
         void queries.invalidateQueries({ queryKey: seriesKey })
-        void queries.invalidateQueries({ queryKey: ['metrics', serverId] })
+        void queries.invalidateQueries({ queryKey: metricsKeyOf(serverId) })
       },
     })
-  }, [serverId, queries, tail])
+  }, [serverId, isKnown, queries, tail])
 
-  return { state, tail, completeThroughMs, lastSeenMs }
+  return { state, tail, completeThroughMs, lastSeenMs, lostSinceMs }
 }

@@ -18,7 +18,7 @@ export type Unit =
 /** First match wins. Counters of system.* are per-second rates already when they arrive (the agent's README). */
 const rules: readonly [RegExp, Unit][] = [
   [/(_percent|\.percent|_pct)$/, 'percent'],
-  [/utilization|(^|[._])(ratio|fraction)$|pressure|^system\.disk\.io_time$/, 'ratio'],
+  [/[._]utilization$|(^|[._])(ratio|fraction)$|^system\.linux\.psi\.pressure$|^system\.disk\.io_time$/, 'ratio'],
   [/^system\.disk\.operation_time$/, 'secondsPerSecond'],
   [/bytes_(per_second|rate)$|^system\.(disk|network)\.io$|^process\.(disk|network)\.io$/, 'bytesPerSecond'],
   [

@@ -26,6 +26,12 @@ export function chooseFormat<const F extends string>(accept: string | undefined,
   )
 }
 
+/** Whether the client takes this type at all; one that says nothing takes anything. */
+export function accepts(accept: string | undefined, type: string): boolean {
+  if (accept === undefined || accept.trim() === '') return true
+  return weightOf(type, accept.split(',', 50).map(parseItem)) > 0
+}
+
 function parseItem(item: string): Wanted {
   const [type = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase())
   const q = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)

@@ -40,6 +40,13 @@ export const querySettings = {
     unit: 'points',
     description: 'Most points of all answers being built or sent at one time; beyond it 503. 28 bytes each',
   },
+  answerTimeoutMs: {
+    name: 'QUERY_ANSWER_TIMEOUT_MS',
+    shape: integer({ min: 1000, max: 3_600_000 }),
+    default: '30000',
+    unit: 'ms',
+    description: 'Longest time a client may take to read an answer or a replay; then its connection is cut',
+  },
   rangeDaysMax: {
     name: 'QUERY_RANGE_DAYS_MAX',
     shape: integer({ min: 1, max: 3660 }),
@@ -60,6 +67,15 @@ export const querySettings = {
     default: '1048576',
     unit: 'bytes',
     description: 'A live viewer with more than this unsent is too slow and is dropped',
+  },
+  viewersBufferBytesMax: {
+    name: 'QUERY_VIEWERS_BUFFER_BYTES_MAX',
+    shape: integer({ min: 65_536, max: 4_294_967_296 }),
+    default: '67108864',
+    unit: 'bytes',
+    description:
+      'Most bytes all live viewers together may have unsent, an event that several wait for counted once; ' +
+      'beyond it those with most unsent are dropped',
   },
   replayMinutesMax: {
     name: 'QUERY_REPLAY_MINUTES_MAX',

@@ -16,6 +16,7 @@ before(async () => {
   const dist = join(folder, 'dist')
   await mkdir(join(dist, 'assets'), { recursive: true })
   await writeFile(join(dist, 'index.html'), '<p>index</p>')
+  await writeFile(join(dist, 'favicon.svg'), '<svg/>')
   await writeFile(join(dist, '.secret'), 'secret')
   await writeFile(join(dist, 'assets', 'app-1a2b.js'), 'app()')
   await writeFile(join(folder, 'outside.txt'), 'outside')
@@ -42,6 +43,25 @@ describe('the dashboard', () => {
     }
   })
 
+  it('is index.html for curl, uptime checks and link previews too', async () => {
+    const accepts = [{}, { accept: '*/*' }, { accept: 'application/json, text/plain, */*' }, { accept: 'text/*' }]
+    for (const headers of accepts) {
+      for (const url of ['/', '/servers/vm', '/servers/web-1.example.com', '/servers/10.0.0.1']) {
+        const answer = await app.inject({ url, headers })
+        assert.deepEqual([answer.statusCode, answer.body], [200, '<p>index</p>'], `${url} ${headers.accept}`)
+        const head = await app.inject({ url, headers, method: 'HEAD' })
+        assert.deepEqual([head.statusCode, head.body], [200, ''])
+        assert.match(String(head.headers['content-type']), /^text\/html/)
+      }
+    }
+  })
+
+  it('has its icon where programs look for one unasked', async () => {
+    const answer = await app.inject({ url: '/favicon.ico', headers: { accept: 'image/avif,image/*,*/*;q=0.8' } })
+    assert.deepEqual([answer.statusCode, answer.body], [200, '<svg/>'])
+    assert.match(String(answer.headers['content-type']), /^image\/svg\+xml/)
+  })
+
   it('has assets that never change', async () => {
     const answer = await app.inject({ url: '/assets/app-1a2b.js' })
     assert.equal(answer.body, 'app()')
@@ -52,8 +72,16 @@ describe('the dashboard', () => {
   it('leaves the API and programs their 404', async () => {
     assert.equal((await app.inject({ url: '/v1/servers', headers: html })).body, 'api')
     assert.equal((await app.inject({ url: '/v1/nothing', headers: html })).statusCode, 404)
-    assert.equal((await app.inject({ url: '/assets/old.js' })).statusCode, 404)
-    assert.equal((await app.inject({ url: '/nothing', headers: { accept: '*/*' } })).statusCode, 404)
+    const missing = ['/v1', '/v1/nothing', '/assets/old.js', '/assets/', '/robots.txt', '/apple-touch-icon.png']
+    for (const url of missing) {
+      for (const method of ['GET', 'HEAD'] as const) {
+        assert.equal((await app.inject({ url, method })).statusCode, 404, `${method} ${url}`)
+      }
+    }
+    for (const accept of ['application/json', 'application/json, text/html;q=0', 'application/*', 'image/png']) {
+      assert.equal((await app.inject({ url: '/servers/vm', headers: { accept } })).statusCode, 404, accept)
+    }
+    assert.equal((await app.inject({ url: '/servers/vm', method: 'POST' })).statusCode, 404)
   })
 
   it('shows nothing outside its folder, and no dotfiles', async () => {

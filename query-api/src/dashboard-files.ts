@@ -1,6 +1,7 @@
 /**
- * The dashboard's files, below `/`. A path that is a file is that file; any other that a browser navigates to is the
- * dashboard's index.html, whose router knows the path. /v1 and unknown paths of programs stay JSON 404s.
+ * The dashboard's files, below `/`. A path that is a file is that file; any other that may be a page is the dashboard's
+ * index.html, whose router knows the path: for browsers, and for curl, uptime checks and link previews, which take anything.
+ * /v1, files that are missing, and whoever does not take HTML get a JSON 404.
  *
  * Vite names files in assets/ by their content, so those never change; index.html names them, so it must be asked for anew
  * each time.
@@ -9,7 +10,7 @@ import { stat } from 'node:fs/promises'
 import { join, normalize, sep } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { chooseFormat } from './accept.ts'
+import { accepts } from './accept.ts'
 
 /** uPlot and Mantine set style attributes; scripts come from files only. */
 const securityHeaders = {
@@ -20,6 +21,9 @@ const securityHeaders = {
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
 }
+
+/** Browsers find it in index.html; other programs ask for /favicon.ico, and take what its Content-Type says. */
+const icon = 'favicon.svg'
 
 const missingPage = `<!doctype html>
 <html lang="en">
@@ -46,10 +50,11 @@ export async function registerDashboard(app: FastifyInstance, dashboardDir: stri
   app.get('/*', async (request: FastifyRequest<{ Params: { '*': string } }>, reply) => {
     const path = request.params['*']
     if (path === 'v1' || path.startsWith('v1/')) return reply.callNotFound()
-    const file = await fileBelow(dashboardDir, path)
+    const file = await fileBelow(dashboardDir, path === 'favicon.ico' ? icon : path)
     if (file !== undefined && file !== 'index.html') return sendFile(reply, file)
-    if (file === undefined && path !== '' && !wantsPage(request)) return reply.callNotFound()
-    return sendFile(reply, 'index.html')
+    const isPage =
+      file !== undefined || path === '' || (mayBePage(path) && accepts(request.headers.accept, 'text/html'))
+    return isPage ? sendFile(reply, 'index.html') : reply.callNotFound()
   })
 }
 
@@ -75,10 +80,9 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** Browsers that navigate say text/html; fetch and curl say anything. */
-function wantsPage(request: FastifyRequest): boolean {
-  const { accept } = request.headers
-  return (
-    accept?.includes('text/html') === true && chooseFormat(accept, ['text/html', 'application/json']) === 'text/html'
-  )
+/** A server's id may have dots (`servers/10.0.0.1`), so only on the first level is a dot the mark of a file. */
+function mayBePage(path: string): boolean {
+  const [first = '', ...others] = path.split('/')
+  if (first === 'assets' || first.includes('.') || path.includes('\0')) return false
+  return !others.some((part) => part.startsWith('.'))
 }

@@ -1,40 +1,50 @@
 /**
  * One live viewer's connection: Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
  *
- * Nothing is queued beside the socket's own buffer. A viewer that has more than bufferBytesMax unsent when the next event
- * is due does not keep up; it is dropped, and its browser reconnects with Last-Event-ID and gets what it missed from
- * Postgres. One event may be larger than the bound: the bound is on what was there before it.
+ * Nothing is queued beside the socket's own buffer, and an event there is one buffer for all viewers (event-frames.ts).
+ * What a viewer has not taken of earlier turns is its backlog:
+ *
+ *   backlog > bufferBytesMax    it does not keep up and is dropped; its browser reconnects with Last-Event-ID and gets what
+ *                               it missed from Postgres
+ *   backlog > 0                 it goes without provisional minutes: they would be stale when it gets to them
+ *
+ * The events of one turn may be larger than the bound: the bound is on what was there before them. A replay is sent event
+ * by event, each when the one before it has been taken; a viewer that takes nothing for drainTimeoutMs is dropped.
  */
 import type { ServerResponse } from 'node:http'
-
-export interface StreamEvent {
-  readonly event: 'minute' | 'status' | 'progress' | 'reset'
-  readonly data: unknown
-  /** Where a replay would resume: ms since the epoch. */
-  readonly id?: number
-}
+import type { Clock } from '@minutely/lib/clock'
+import type { EventFrames, Frame, StreamEvent } from './event-frames.ts'
 
 export interface EventStreamOptions {
   readonly bufferBytesMax: number
+  readonly frames: EventFrames
+  readonly clock: Clock
   /** Called once, when the stream ended for whatever cause; dropped says why if it was the server's doing. */
   readonly onEnd: (dropped: DropReason | undefined) => void
 }
 
-export type DropReason = 'slow' | 'backlog'
+/**
+ * slow: too much unsent. stalled: a replay was not taken in time. backlog: too much came while it was replayed.
+ * buffers-full: all viewers together have too much unsent, and this one the most. replay-failed: Postgres or the budget.
+ */
+export type DropReason = 'slow' | 'stalled' | 'backlog' | 'buffers-full' | 'replay-failed'
 
 /** Browsers wait this long before they reconnect. */
 const retryMs = 2000
+export const drainTimeoutMs = 10_000
 
 export class EventStream {
   readonly #raw: ServerResponse
-  readonly #bufferBytesMax: number
-  readonly #onEnd: EventStreamOptions['onEnd']
+  readonly #options: EventStreamOptions
+  /** In the order of their writes. */
+  readonly #held: Frame[] = []
+  #turn = -1
+  #backlogBytes = 0
   #ended = false
 
   constructor(raw: ServerResponse, options: EventStreamOptions) {
     this.#raw = raw
-    this.#bufferBytesMax = options.bufferBytesMax
-    this.#onEnd = options.onEnd
+    this.#options = options
     raw.once('close', () => this.#finish(undefined))
     raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -50,15 +60,22 @@ export class EventStream {
     return this.#ended
   }
 
-  send(event: StreamEvent): void {
-    if (this.#ended) return
-    if (this.#raw.writableLength > this.#bufferBytesMax) this.drop('slow')
-    else this.#raw.write(frame(event))
+  get unsentBytes(): number {
+    return this.#raw.writableLength
   }
 
-  /** As send, then waits until the socket has taken what it holds; for a replay, which is as long as it is. */
+  send(event: StreamEvent): void {
+    if (this.#ended) return
+    const backlogBytes = this.#readBacklog()
+    if (event.isProvisional === true && backlogBytes > 0) return
+    if (backlogBytes > this.#options.bufferBytesMax) this.drop('slow')
+    else this.#write(event)
+  }
+
+  /** Sends, then waits until the socket has taken what it holds; for a replay, which is as long as it is. */
   async sendPaced(event: StreamEvent): Promise<void> {
-    if (this.#ended || this.#raw.write(frame(event))) return
+    if (this.#ended || this.#write(event)) return
+    const cancelDeadline = this.#options.clock.schedule(drainTimeoutMs, () => this.drop('stalled'))
     await new Promise<void>((resolve) => {
       const settle = (): void => {
         this.#raw.off('drain', settle).off('close', settle)
@@ -66,6 +83,7 @@ export class EventStream {
       }
       this.#raw.on('drain', settle).on('close', settle)
     })
+    cancelDeadline()
   }
 
   drop(reason: DropReason): void {
@@ -79,14 +97,32 @@ export class EventStream {
     this.#raw.end()
   }
 
+  /** Bytes of earlier turns that are still unsent; what this turn writes waits for its end whoever the viewer is. */
+  #readBacklog(): number {
+    const turn = this.#options.frames.enterTurn()
+    if (this.#turn !== turn) {
+      this.#turn = turn
+      this.#backlogBytes = this.#raw.writableLength
+    }
+    return this.#backlogBytes
+  }
+
+  #write(event: StreamEvent): boolean {
+    this.#readBacklog()
+    const frame = this.#options.frames.hold(event)
+    this.#held.push(frame)
+    return this.#raw.write(frame.bytes, () => this.#releaseOldest())
+  }
+
+  #releaseOldest(): void {
+    const frame = this.#held.shift()
+    if (frame !== undefined) this.#options.frames.release(frame)
+  }
+
   #finish(dropped: DropReason | undefined): void {
     if (this.#ended) return
     this.#ended = true
-    this.#onEnd(dropped)
+    this.#options.onEnd(dropped)
+    while (this.#held.length > 0) this.#releaseOldest()
   }
-}
-
-/** JSON has no raw line breaks, so one `data:` line is enough. */
-export function frame({ event, data, id }: StreamEvent): string {
-  return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
 }

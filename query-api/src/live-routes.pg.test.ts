@@ -1,5 +1,7 @@
 /** Live streams over HTTP: what comes first, replay after a reconnect, heartbeats, bounds, and a clean end. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { before, beforeEach, describe, it } from 'node:test'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
@@ -105,6 +107,17 @@ describe('the stream of a server', () => {
     await noViewers()
   })
 
+  it('gives replayed minutes ids from which a replay that was cut short goes on', async () => {
+    const lastEventId = String(at(52))
+    const stream = await openStream('/v1/servers/web-1/live', { 'last-event-id': lastEventId })
+    await stream.next()
+    const ids: unknown[] = []
+    for (let i = 0; i < 5; i++) ids.push((await stream.next())?.id)
+    assert.deepEqual(ids, [at(51), at(56), at(57), at(58), at(58)].map(String))
+    stream.close()
+    await noViewers()
+  })
+
   it('loses nothing that is published while it replays', async () => {
     // The viewer is held at its first question to Postgres: it listens already, and has read nothing.
     const locker = await api.pool.connect()
@@ -159,6 +172,36 @@ describe('the stream of a server', () => {
     assert.equal(response.headers.get('retry-after'), '15')
     for (const stream of streams) stream.close()
     await noViewers()
+  })
+})
+
+describe('a viewer that does not read', () => {
+  it('is dropped when it does not take its replay in time, and its points are given back', async () => {
+    // Of its own: it moves the clock.
+    const slow = await createTestApi()
+    // 18 MB, more than the kernel takes for both ends of a connection.
+    const labels = { text: 'x'.repeat(5000) }
+    for (let i = 0; i < 60; i++) await insertSeries(slow.pool, { serverId: 'wide', metricId: `m${i}`, labels }, [])
+    await slow.pool.query(
+      `insert into minute select series_id, tenant_id, minute_at, 1, 1, 1, 1 from series
+       cross join generate_series($1::timestamptz, $2, '1 minute') as minute_at where server_id = 'wide'`,
+      [new Date(at(0)), new Date(at(59))],
+    )
+    const client = connect(Number(new URL(slow.url).port), '127.0.0.1')
+    client.write(`GET /v1/servers/wide/live HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: ${at(1)}\r\n\r\n`)
+    let text = ''
+    while (!text.includes('event: minute')) text += (await once(client, 'data'))[0]
+    client.pause()
+    assert.doesNotMatch(await slow.registry.metrics(), /^minutely_query_points_in_flight 0$/m)
+    await eventually(async () => {
+      await slow.clock.advance(1000)
+      assert.match(await slow.registry.metrics(), /_viewers_dropped_total\{reason="stalled"\} 1$/m)
+    })
+    await eventually(async () => {
+      assert.match(await slow.registry.metrics(), /^minutely_query_points_in_flight 0$/m)
+    })
+    client.destroy()
+    await slow.stop()
   })
 })
 

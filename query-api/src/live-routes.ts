@@ -2,112 +2,157 @@
  * Live streams. A server's: `status` at once and every 15 s, `minute` for each of its minutes as it grows and when it
  * closes. The fleet's: `status` and `progress`.
  *
- * Order when a viewer connects: listen to the channel first (events wait in a bounded list), then read Postgres for what
- * Last-Event-ID says was missed, send that, then what waited, then pass on. So nothing falls between replay and live;
- * what comes twice replaces itself.
+ * Order when a viewer connects: listen to the channel first (closed minutes wait in a bounded list), then read from
+ * Postgres and send what Last-Event-ID says was missed, then what waited, then pass on. So nothing falls between replay and
+ * live; what comes twice replaces itself.
+ *
+ * A replay is an answer: it holds points of the budget and has answerTimeoutMs. One that was cut short goes on where it was
+ * when the viewer reconnects, for the ids of its events are those of its minutes.
  *
  * Late data merged into a minute older than the replay is not announced: a viewer that reconnects gets current minutes
  * right, and old ones when it reads their range again (its ETag will have changed).
  */
 import type { LiveChannel } from '@minutely/lib/live-channel'
+import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { QueryConfig } from './config.ts'
 import { assertServerExists } from './dictionary.ts'
-import type { EventStream, StreamEvent } from './event-stream.ts'
-import { readReplay } from './live-replay.ts'
+import type { StreamEvent } from './event-frames.ts'
+import type { EventStream } from './event-stream.ts'
+import { planReplay, type ReplayParts, readPart } from './live-replay.ts'
 import type { LiveViewers } from './live-viewers.ts'
 import { Parameters } from './parameters.ts'
 import { readServerId } from './range-question.ts'
-import { type RouteDeps, signalOf } from './range-routes.ts'
+import { type RouteDeps, refuseOtherMethods, signalOf } from './range-routes.ts'
 import { liveTenantId } from './read-range.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
 
-/** Events that may wait for a replay to be sent; at an event every 2 s and open minute, minutes of it. */
-const waitingEventsMax = 500
+/** Closed minutes (or parts of one) that may wait for a replay to be sent. */
+const waitingMinutesMax = 100
 
 export interface LiveRouteDeps extends RouteDeps {
   readonly viewers: LiveViewers
 }
 
+/** Runs work under one viewer's signal. */
+type Run = <T>(work: (session: StoreSession) => Promise<T>) => Promise<T>
+
 export function registerLiveRoutes(app: FastifyInstance, config: QueryConfig, deps: LiveRouteDeps): void {
-  const { viewers } = deps
-  const run = <T>(reply: FastifyReply, work: (session: StoreSession) => Promise<T>): Promise<T> =>
-    inStoreSession(work, { signal: signalOf(reply, deps.stopping), timeoutMs: config.timeoutMs }, deps)
+  const { viewers, live, budget, clock } = deps
+  const runFor = (reply: FastifyReply): Run => {
+    const options = { signal: signalOf(reply, deps.stopping), timeoutMs: config.timeoutMs }
+    return (work) => inStoreSession(work, options, deps)
+  }
   // fastify would add a HEAD route of its own, whose stream would never end.
   const options = { exposeHeadRoute: false }
 
   app.get('/v1/live', options, async (request, reply) => {
     new Parameters(request.query, [])
     viewers.assertRoom()
-    const storedMs = await run(reply, (session) => session.completeThroughMs())
+    const storedMs = await runFor(reply)((session) => session.completeThroughMs())
     viewers.assertRoom()
     reply.hijack()
     if (reply.raw.destroyed) return
-    viewers.open(reply.raw, { kind: 'fleet', completeThroughMs: Math.max(storedMs, deps.live.completeThroughMs()) })
+    viewers.open(reply.raw, { kind: 'fleet', completeThroughMs: Math.max(storedMs, live.completeThroughMs()) })
   })
 
-  app.get(
-    '/v1/servers/:serverId/live',
-    options,
-    async (request: FastifyRequest<{ Params: { serverId: string } }>, reply) => {
-      new Parameters(request.query, [])
-      const serverId = readServerId(request.params.serverId)
+  app.get('/v1/servers/:serverId/live', options, async (request: LiveRequest, reply) => {
+    new Parameters(request.query, [])
+    const serverId = readServerId(request.params.serverId)
+    viewers.assertRoom()
+    const run = runFor(reply)
+    const waiting = new WaitingMinutes(live, serverId)
+    let giveBack = (): void => {}
+    try {
+      const { completeThroughMs, first, replay } = await run((session) =>
+        readStart({ serverId, request }, { session, config, deps }),
+      )
       viewers.assertRoom()
-      const waiting = new WaitingEvents(deps.live, serverId)
-      try {
-        const start = await run(reply, (session) => readStart({ serverId, request }, { session, config, deps }))
-        viewers.assertRoom()
-        reply.hijack()
-        // Gone meanwhile: its close event has passed, and would end the stream never.
-        if (reply.raw.destroyed) return waiting.stop()
-        const { completeThroughMs, first } = start
-        const stream = viewers.open(reply.raw, { kind: 'server', completeThroughMs, onEnd: () => waiting.stop() })
-        await waiting.startSending(stream, first)
-      } catch (error) {
-        waiting.stop()
-        throw error
+      if (replay !== undefined) giveBack = budget.take(replay.budgetPoints)
+      reply.hijack()
+      // Gone meanwhile: its close event has passed, and would end the stream never.
+      if (reply.raw.destroyed) return waiting.stop()
+      const stream = viewers.open(reply.raw, { kind: 'server', completeThroughMs, onEnd: () => waiting.stop() })
+      for (const event of first) await stream.sendPaced(event)
+      if (replay !== undefined) {
+        const cancelDeadline = clock.schedule(config.answerTimeoutMs, () => stream.drop('stalled'))
+        await sendReplay(stream, replay, run).catch((error: unknown) => failReplay(stream, request, error))
+        cancelDeadline()
       }
-    },
-  )
+      await waiting.startSending(stream)
+    } catch (error) {
+      waiting.stop()
+      throw error
+    } finally {
+      giveBack()
+    }
+  })
+  for (const url of ['/v1/live', '/v1/servers/:serverId/live']) refuseOtherMethods(app, { url, allowed: 'GET' })
 }
 
+type LiveRequest = FastifyRequest<{ Params: { serverId: string } }>
+
 /** What a new viewer gets before the live events. */
+interface Start {
+  readonly completeThroughMs: number
+  readonly first: readonly StreamEvent[]
+  readonly replay?: ReplayParts
+}
+
 async function readStart(
   asked: { serverId: string; request: FastifyRequest },
   context: { session: StoreSession; config: QueryConfig; deps: LiveRouteDeps },
-): Promise<{ completeThroughMs: number; first: StreamEvent[] }> {
+): Promise<Start> {
   const { serverId, request } = asked
   const { session, config, deps } = context
   const completeThroughMs = Math.max(await session.completeThroughMs(), deps.live.completeThroughMs())
   const open = deps.live.openMinutes({ tenantId: liveTenantId, serverId })
   if (open.length === 0) await assertServerExists(session.client, serverId)
   const lastEventId = request.headers['last-event-id']
-  const openEvents = open.map(minuteEvent)
-  if (typeof lastEventId !== 'string' || lastEventId === '') return { completeThroughMs, first: openEvents }
-  const replay = await readReplay(
+  if (typeof lastEventId !== 'string' || lastEventId === '') {
+    return { completeThroughMs, first: open.map(minuteEvent) }
+  }
+  const replay = await planReplay(
     { serverId, lastEventId, completeThroughMs, nowMs: deps.clock.nowMs() },
     { session, config },
   )
   if (replay.kind === 'reset') {
-    return {
-      completeThroughMs,
-      first: [{ event: 'reset', id: completeThroughMs, data: { reason: replay.reason } }, ...openEvents],
+    const reset: StreamEvent = { event: 'reset', id: completeThroughMs, data: { reason: replay.reason } }
+    return { completeThroughMs, first: [reset, ...open.map(minuteEvent)] }
+  }
+  // Stored minutes last: of a minute that is in both, the stored one stays. Without ids: nothing was replayed yet.
+  return { completeThroughMs, first: open.map((data) => ({ event: 'minute', data })), replay }
+}
+
+async function sendReplay(stream: EventStream, replay: ReplayParts, run: Run): Promise<void> {
+  for (const part of replay.parts) {
+    if (stream.ended) return
+    const minutes = await run((session) => readPart(part, replay, session))
+    for (const data of minutes) {
+      const id = Math.min(replay.completeThroughMs || data.minuteMs, data.minuteMs + minuteMs)
+      await stream.sendPaced({ event: 'minute', id, data })
     }
   }
-  // Stored minutes last: of a minute that is in both, the stored one stays.
-  return { completeThroughMs, first: [...openEvents, ...replay.minutes.map(minuteEvent)] }
+}
+
+/** The answer has begun, so that it can only be cut off; the viewer reconnects and goes on where it was. */
+function failReplay(stream: EventStream, request: FastifyRequest, error: unknown): void {
+  if (stream.ended) return
+  request.log.warn({ err: error }, 'the minutes that a live viewer missed could not be read; it was dropped')
+  stream.drop('replay-failed')
 }
 
 function minuteEvent(minute: LiveMinute): StreamEvent {
   // Before anything is complete there is nothing to resume from but the minute itself.
-  return { event: 'minute', id: minute.completeThroughMs || minute.minuteMs, data: minute }
+  const id = minute.completeThroughMs || minute.minuteMs
+  return { event: 'minute', id, data: minute, isProvisional: minute.provisional }
 }
 
-/** The channel's events of one server: kept until the stream is ready for them, then passed on. */
-class WaitingEvents {
+/** The channel's events of one server: closed minutes are kept until the stream is ready for them, then all passed on. */
+class WaitingMinutes {
   readonly #unwatch: () => void
-  #waiting: LiveMinute[] | undefined = []
+  #waiting: LiveMinute[] = []
   #overflowed = false
   #stream: EventStream | undefined
 
@@ -115,28 +160,27 @@ class WaitingEvents {
     this.#unwatch = live.watch({ tenantId: liveTenantId, serverId }, (minute) => this.#take(minute))
   }
 
-  async startSending(stream: EventStream, first: readonly StreamEvent[]): Promise<void> {
-    for (const event of first) await stream.sendPaced(event)
-    // While sendPaced waited, more may have come; what came before this line is sent before what comes after it.
-    const waiting = this.#waiting ?? []
-    this.#waiting = undefined
+  async startSending(stream: EventStream): Promise<void> {
+    // While sendPaced waits, more may come; what came before the end of this loop is sent before what comes after it.
+    while (!stream.ended) {
+      if (this.#overflowed) return stream.drop('backlog')
+      const minute = this.#waiting.shift()
+      if (minute === undefined) break
+      await stream.sendPaced(minuteEvent(minute))
+    }
     this.#stream = stream
-    if (this.#overflowed) return stream.drop('backlog')
-    for (const minute of waiting) stream.send(minuteEvent(minute))
   }
 
   stop(): void {
     this.#unwatch()
-    this.#waiting = undefined
+    this.#waiting = []
   }
 
   #take(minute: LiveMinute): void {
-    if (this.#stream !== undefined) {
-      this.#stream.send(minuteEvent(minute))
-    } else if ((this.#waiting?.length ?? 0) >= waitingEventsMax) {
-      this.#overflowed = true
-    } else {
-      this.#waiting?.push(minute)
-    }
+    if (this.#stream !== undefined) this.#stream.send(minuteEvent(minute))
+    // A provisional one comes again, in about 2 s.
+    else if (minute.provisional) return
+    else if (this.#waiting.length >= waitingMinutesMax) this.#overflowed = true
+    else this.#waiting.push(minute)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * All live viewers of the process: their number is bounded, all get a heartbeat, those of the fleet get progress. One timer
- * for all of them, which runs only while somebody watches.
+ * All live viewers of the process: their number is bounded and so is what they together have unsent, all get a heartbeat,
+ * those of the fleet get progress. One timer for all of them, which runs only while somebody watches.
  *
  * Progress is the aggregator's when it lives in this process, else Postgres is asked every 2.5 s, once for everybody.
  * When Postgres does not answer, heartbeats go on with the last known progress.
@@ -13,6 +13,7 @@ import type { Pool } from '@minutely/lib/postgres/pool'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import type { LiveStatus } from '@minutely/schema/query-wire'
 import type { QueryConfig } from './config.ts'
+import { EventFrames, type StreamEvent } from './event-frames.ts'
 import { EventStream } from './event-stream.ts'
 import type { QueryMetrics } from './metrics.ts'
 import { inStoreSession } from './store-session.ts'
@@ -35,6 +36,7 @@ export class LiveViewers {
   readonly #config: QueryConfig
   readonly #deps: LiveViewersDeps
   readonly #streams = new Map<EventStream, ViewerKind>()
+  readonly #frames: EventFrames
   #completeThroughMs = 0
   #lastHeartbeatMs = 0
   #cancelTick: (() => void) | undefined
@@ -43,6 +45,7 @@ export class LiveViewers {
   constructor(config: QueryConfig, deps: LiveViewersDeps) {
     this.#config = config
     this.#deps = deps
+    this.#frames = new EventFrames(config.viewersBufferBytesMax, () => this.#dropMostUnsent())
   }
 
   /** Before the answer has begun, so that a refusal can still be one. @throws ApiError too-many-viewers. */
@@ -63,28 +66,27 @@ export class LiveViewers {
 
   /** The stream, with its status sent. completeThroughMs is what the caller has just read. */
   open(raw: ServerResponse, viewer: { kind: ViewerKind; completeThroughMs: number; onEnd?: () => void }): EventStream {
-    const { metrics, log } = this.#deps
+    const { metrics, log, clock } = this.#deps
     const stream: EventStream = new EventStream(raw, {
       bufferBytesMax: this.#config.viewerBufferBytesMax,
+      frames: this.#frames,
+      clock,
       onEnd: (dropped) => {
         this.#streams.delete(stream)
         metrics.viewers.set(this.#streams.size)
         viewer.onEnd?.()
         if (dropped === undefined) return
         metrics.viewersDropped.inc({ reason: dropped })
-        log.info(
-          { reason: dropped, unsentBytes: raw.writableLength },
-          'a live viewer was dropped because it does not keep up',
-        )
+        log.info({ reason: dropped, unsentBytes: raw.writableLength }, 'a live viewer was dropped; it may reconnect')
       },
     })
     // The first viewer has just been told its status; the others come along with it.
-    if (this.#streams.size === 0) this.#lastHeartbeatMs = this.#deps.clock.nowMs()
+    if (this.#streams.size === 0) this.#lastHeartbeatMs = clock.nowMs()
     this.#streams.set(stream, viewer.kind)
     metrics.viewers.set(this.#streams.size)
     this.#completeThroughMs = Math.max(this.#completeThroughMs, viewer.completeThroughMs)
     stream.send({ event: 'status', data: this.#status() })
-    if (viewer.kind === 'fleet') this.#sendProgress(stream)
+    if (viewer.kind === 'fleet') stream.send(this.#progress())
     this.#startTicking()
     return stream
   }
@@ -100,9 +102,18 @@ export class LiveViewers {
     return { nowMs: this.#deps.clock.nowMs(), completeThroughMs: this.#completeThroughMs }
   }
 
-  #sendProgress(stream: EventStream): void {
+  #progress(): StreamEvent {
     const completeThroughMs = this.#completeThroughMs
-    stream.send({ event: 'progress', id: completeThroughMs, data: { completeThroughMs } })
+    return { event: 'progress', id: completeThroughMs, data: { completeThroughMs } }
+  }
+
+  /** Until what the rest has unsent is within the bound; an event that several wait for counts once. */
+  #dropMostUnsent(): void {
+    const mostFirst = [...this.#streams.keys()].sort((a, b) => b.unsentBytes - a.unsentBytes)
+    for (const stream of mostFirst) {
+      if (!this.#frames.isOverfull) return
+      stream.drop('buffers-full')
+    }
   }
 
   #startTicking(): void {
@@ -115,7 +126,8 @@ export class LiveViewers {
     if (this.#stopped) return
     if (completeThroughMs > this.#completeThroughMs) {
       this.#completeThroughMs = completeThroughMs
-      for (const [stream, kind] of this.#streams) if (kind === 'fleet') this.#sendProgress(stream)
+      const progress = this.#progress()
+      for (const [stream, kind] of this.#streams) if (kind === 'fleet') stream.send(progress)
     }
     const nowMs = this.#deps.clock.nowMs()
     if (nowMs - this.#lastHeartbeatMs >= heartbeatMs) {

@@ -35,7 +35,7 @@ export function createQueryMetrics(registry: Registry) {
     viewers: new Gauge({ name: 'minutely_query_viewers', help: 'Open live streams', registers }),
     viewersDropped: new Counter({
       name: 'minutely_query_viewers_dropped_total',
-      help: 'Live streams the server ended, by reason: slow or backlog',
+      help: 'Live streams the server ended, by reason: slow, stalled, backlog, buffers-full or replay-failed',
       labelNames: ['reason'],
       registers,
     }),

@@ -93,11 +93,14 @@ export interface MinuteQuery {
   readonly toMs: number
 }
 
+/** End of the year 9999. Postgres reads no year of five digits, and there are no minutes there. */
+const instantMaxMs = 253_402_300_799_999
+
 /** COPY takes no parameters: ids and instants are written into it, as the numbers they are. */
 function copySql(query: MinuteQuery): string {
   const { seriesIds, fromMs, toMs } = query
   if (!seriesIds.every(Number.isInteger)) throw new Error('BUG: a series id that is no integer')
-  const instant = (ms: number): string => `'${new Date(ms).toISOString()}'::timestamptz`
+  const instant = (ms: number): string => `'${new Date(Math.min(ms, instantMaxMs)).toISOString()}'::timestamptz`
   return (
     `copy (select series_id, minute_at, seen, min, max, sum from minute where series_id = any('{${seriesIds.join()}}') ` +
     `and minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}) to stdout (format binary)`

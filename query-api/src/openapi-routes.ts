@@ -59,13 +59,36 @@ const samples: RouteDescription = {
   answer: {
     status: '202',
     description: 'Durable',
-    content: { 'application/json': { schema: samplesAnswer, example: { accepted: 2, rejected: [] } } },
+    content: {
+      'application/json': {
+        schema: samplesAnswer,
+        examples: {
+          all: { value: { accepted: 2, rejected: [] } },
+          partly: {
+            value: {
+              accepted: 1,
+              rejected: [
+                {
+                  metricId: 'room.temperature',
+                  reason: 'value-not-a-number',
+                  count: 1,
+                  detail: 'samples[1] of server "web-18": a value must be a number, not "21.5"',
+                  firstIndex: 1,
+                  serverId: 'web-18',
+                },
+              ],
+            },
+          },
+        },
+      },
+    },
   },
   errors: [
     'body-unreadable',
     'body-not-decompressible',
     'body-too-large',
     'content-type-unsupported',
+    'schema-unknown',
     'content-encoding-unsupported',
     'nothing-acceptable',
     'overloaded',

@@ -113,6 +113,11 @@ describe('time ranges', () => {
     assert.throws(() => read({ from: 'now', to: '-1m' }), { id: 'range-invalid', message: /60000 ms after to/ })
     assert.throws(() => read({ from: '-11d' }), { id: 'range-invalid', message: /spans 11 days, at most 10/ })
     assert.throws(() => read({ stepMs: '61000' }), refusal(/60000 and 120000 are next to it/))
+    for (const stepMs of ['17', '0', '-60000', 'x', '6e4', '99999999960000']) {
+      const expected = /it must be a multiple of 60000, from 60000 to 31622400000$/
+      assert.throws(() => read({ stepMs }), refusal(expected), stepMs)
+    }
+    assert.equal(read({ stepMs: '120000' }).stepMs, 120_000)
   })
 })
 

@@ -1,5 +1,7 @@
 /** The endpoints over HTTP, against a real Postgres: answers, formats, limits, errors, caching, isolation. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { before, describe, it } from 'node:test'
 import { createPool } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
@@ -133,6 +135,8 @@ describe('a range of a server', () => {
     ['/v1/servers/%20/series', 'parameter-invalid', 400],
     ['/v1/metrics/nope/series', 'metric-not-found', 404],
     ['/v1/nothing', 'route-not-found', 404],
+    ['/v1/servers?query=%00', 'parameter-invalid', 400],
+    ['/v1/servers?query=web%0A', 'parameter-invalid', 400],
   ]
   for (const [path, id, status] of refused) {
     it(`refuses ${path.replace(/\d{13}/g, 'T')} as ${id}`, async () => {
@@ -140,6 +144,15 @@ describe('a range of a server', () => {
       assert.deepEqual([got, (body as { error: string }).error], [status, id])
     })
   }
+
+  it('is answered up to the last instant that can be asked for, whose step ends in the year 10000', async () => {
+    const last = 'from=253402300000000&to=253402300799999'
+    for (const path of ['/v1/servers/web-1', '/v1/metrics/disk_used']) {
+      const { status, body } = await json(`${path}/series?${last}`)
+      assert.equal(status, 200)
+      assert.equal((body as { endMs: number }).endMs, 253_402_300_800_000)
+    }
+  })
 
   it('says by how much it is too much, and what fits', async () => {
     const tooMany = await json(`/v1/servers/big/series?${span}`)
@@ -155,6 +168,60 @@ describe('a range of a server', () => {
     await eventually(async () => {
       assert.match(await api.registry.metrics(), /^minutely_query_points_in_flight 0$/m)
     })
+  })
+})
+
+describe('other methods', () => {
+  const paths = [
+    '/v1/servers',
+    '/v1/servers/web-1/metrics',
+    '/v1/servers/web-1/series',
+    '/v1/metrics/disk_used/series',
+    '/v1/openapi.json',
+    '/v1/live',
+    '/v1/servers/web-1/live',
+  ]
+  for (const path of paths) {
+    it(`are 405 on ${path}, which names those it has`, async () => {
+      const allowed = path.endsWith('/live') ? 'GET' : 'GET, HEAD'
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        const { status, body, headers } = await json(path, { method })
+        assert.deepEqual(
+          [status, (body as { error: string }).error, headers.get('allow')],
+          [405, 'method-not-allowed', allowed],
+        )
+      }
+      assert.equal((await api.get(path, { method: 'HEAD' })).status, allowed === 'GET' ? 405 : 200)
+    })
+  }
+})
+
+describe('a client that reads its answer too slowly', () => {
+  it('is cut off, however it trickles, and its points are given back', async () => {
+    // 432,000 points, 11 MB; kernel and client together take less.
+    const slow = await createTestApi()
+    for (let i = 0; i < 30; i++) {
+      await insertSeries(slow.pool, { serverId: 'web-1', metricId: `m${i}`, labels: {} }, [])
+    }
+    const client = connect(Number(new URL(slow.url).port), '127.0.0.1')
+    client.write('GET /v1/servers/web-1/series?from=-10d&stepMs=60000 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    client.on('error', () => {})
+    await once(client, 'readable')
+    const closed = once(client, 'close')
+    const { answerTimeoutMs } = slow.config
+    const trickle = async (): Promise<void> => {
+      client.read(1)
+      await slow.clock.advance(1000)
+    }
+    for (let ms = 0; ms < answerTimeoutMs - 1000; ms += 1000) await trickle()
+    assert.doesNotMatch(await slow.registry.metrics(), /^minutely_query_points_in_flight 0$/m)
+    await trickle()
+    await eventually(async () => {
+      assert.match(await slow.registry.metrics(), /^minutely_query_points_in_flight 0$/m)
+    })
+    client.resume()
+    await closed
+    await slow.stop()
   })
 })
 

@@ -3,7 +3,8 @@
  * parameters, runs the question, sets headers; what an answer holds is decided elsewhere.
  *
  * Each question runs under a signal that fires when its client goes away or the service stops, so that nothing is
- * computed for nobody. Range answers have an ETag and are to be revalidated each time (`no-cache`): late data may change
+ * computed for nobody. A client that has not read its answer within answerTimeoutMs is cut off, however it trickles: until
+ * then the answer's points are the budget's, and a few such clients would have all of them. Range answers have an ETag and are to be revalidated each time (`no-cache`): late data may change
  * what was final.
  */
 import { Readable } from 'node:stream'
@@ -35,9 +36,6 @@ export interface RouteDeps {
   readonly stopping: AbortSignal
 }
 
-/** A client that takes nothing of its answer for this long has lost its right to the memory it holds. */
-const answerStallMs = 60_000
-
 type ServerRequest = FastifyRequest<{ Params: { serverId: string } }>
 type MetricRequest = FastifyRequest<{ Params: { metricId: string } }>
 
@@ -48,7 +46,20 @@ export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, d
   const asked = (request: FastifyRequest) => ({ query: request.query, nowMs: clock.nowMs(), config })
   const send = (request: FastifyRequest, reply: FastifyReply, answer: RangeAnswer): FastifyReply => {
     metrics.points.inc(answer.matrix.count.length)
+    holdWhileSent(reply, answer)
     return sendRange(request, reply, answer)
+  }
+  const holdWhileSent = ({ raw }: FastifyReply, answer: RangeAnswer): void => {
+    // The client may have gone between the answer and here.
+    if (raw.destroyed || raw.closed) {
+      answer.release()
+      return
+    }
+    const cancelDeadline = clock.schedule(config.answerTimeoutMs, () => raw.destroy())
+    raw.once('close', () => {
+      cancelDeadline()
+      answer.release()
+    })
   }
 
   app.get('/v1/servers', async (request, reply) => {
@@ -76,7 +87,32 @@ export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, d
     document ??= openApiDocument()
     return reply.header('cache-control', 'public, max-age=300').type('application/json; charset=utf-8').send(document)
   })
+  for (const url of readingUrls) refuseOtherMethods(app, { url, allowed: 'GET, HEAD' })
   observe(app, metrics)
+}
+
+const readingUrls = [
+  '/v1/servers',
+  '/v1/servers/:serverId/metrics',
+  '/v1/servers/:serverId/series',
+  '/v1/metrics/:metricId/series',
+  '/v1/openapi.json',
+]
+
+/** 405 instead of 404 for a path that exists. */
+export function refuseOtherMethods(app: FastifyInstance, route: { url: string; allowed: 'GET' | 'GET, HEAD' }): void {
+  const { url, allowed } = route
+  const path = url.replace(/:(\w+)/g, '{$1}')
+  const others = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+  app.route({
+    method: allowed === 'GET' ? ['HEAD', ...others] : [...others],
+    url,
+    onRequest: async (request, reply) => {
+      reply.header('allow', allowed)
+      throw new ApiError('method-not-allowed', `${request.method} ${path} does not exist, GET ${path} does`)
+    },
+    handler: () => undefined,
+  })
 }
 
 /** Fires when the client goes away before its answer is out, or the service stops. */
@@ -89,14 +125,10 @@ export function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSigna
 }
 
 function sendRange(request: FastifyRequest, reply: FastifyReply, answer: RangeAnswer): FastifyReply {
-  // The client may have gone between the answer and here.
-  if (reply.raw.destroyed || reply.raw.closed) answer.release()
-  else reply.raw.once('close', answer.release)
   const format = chooseFormat(request.headers.accept, answerFormats)
   const etag = etagOf(answer, format)
   reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'accept')
   if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
-  reply.raw.setTimeout(answerStallMs, () => reply.raw.destroy())
   const charset = format === 'text/csv' ? '; charset=utf-8; header=present' : '; charset=utf-8'
   return reply.header('content-type', format + charset).send(Readable.from(encodeAnswer(answer, format)))
 }

@@ -9,7 +9,7 @@ import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
 import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
 import { assertServerExists, compareSeries, orderedLabels } from './dictionary.ts'
-import { invalid, type Parameters } from './parameters.ts'
+import { invalid, type Parameters, show } from './parameters.ts'
 import type { StoreSession } from './store-session.ts'
 
 export interface ServersQuestion {
@@ -25,8 +25,13 @@ const cursorVersion = 1
 
 export function readServersQuestion(parameters: Parameters): ServersQuestion {
   const cursor = parameters.single('cursor')
+  const query = parameters.single('query')
+  // Postgres takes no NUL in a text, and no server id has any of the others.
+  if (query !== undefined && /\p{Cc}/u.test(query)) {
+    throw invalid('query', `is ${show(query)}; a server id has no control characters`)
+  }
   return {
-    query: parameters.single('query'),
+    query,
     limit: parameters.integer('limit', serversLimit),
     afterServerId: cursor === undefined ? undefined : decodeCursor(cursor),
   }

@@ -24,6 +24,7 @@ export interface TimeRange {
 
 const hourMs = 60 * minuteMs
 export const dayMs = 24 * hourMs
+const stepMsMax = 366 * dayMs
 /** A chart is about this wide in pixels; finer steps would be drawn onto the same column. */
 const defaultStepsMax = 720
 /** Steps people can read on an axis; all divide a day, or are whole days. */
@@ -70,12 +71,16 @@ export function roundStepFor(span: { fromMs: number; toMs: number }, stepsMax: n
 }
 
 function readStep(parameters: Parameters): number | undefined {
-  const stepMs = parameters.integer('stepMs', { min: minuteMs, max: 366 * dayMs, default: 0 })
-  if (stepMs % minuteMs === 0) return stepMs === 0 ? undefined : stepMs
-  const above = Math.ceil(stepMs / minuteMs) * minuteMs
+  const text = parameters.single('stepMs')
+  if (text === undefined) return undefined
+  const stepMs = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  const isWithin = stepMs >= minuteMs && stepMs <= stepMsMax
+  if (isWithin && stepMs % minuteMs === 0) return stepMs
+  const below = Math.floor(stepMs / minuteMs) * minuteMs
+  const neighbours = isWithin ? `; ${below} and ${below + minuteMs} are next to it` : ''
   throw invalid(
     'stepMs',
-    `is ${stepMs}, it must be a multiple of ${minuteMs}; ${above - minuteMs} and ${above} are next to it`,
+    `is ${show(text)}, it must be a multiple of ${minuteMs}, from ${minuteMs} to ${stepMsMax}${neighbours}`,
   )
 }
 

@@ -6,7 +6,7 @@
  * The limits keep what any 8 MiB body adds to the process' memory below 64 MiB (routes-memory.test.ts: 61 MiB at most):
  * - depth: the wire shapes need 4; 8 leaves room for a mistake inside one sample, which must not cost its neighbours.
  * - containers: a row is one, or two with labels; 8 MiB hold at most 140,000 rows of 60 bytes.
- * - elements (commas): a row without labels has 4. Columns thus end at 600,000 values a request.
+ * - elements (commas): a row without labels has 4. Columns thus end at 500,000 values a request.
  * - different keys: the wire has 9, the rest is label names. A million different keys cost 135 MiB. Counted as bits of a
  *   table set by a hash with a seed of this process, so it is a little less than exact, and hard to steer.
  */
@@ -19,7 +19,7 @@ export interface JsonExcess {
   readonly position: number
 }
 
-export const jsonLimits = { depth: 8, containers: 150_000, elements: 600_000, keys: 10_000 } as const
+export const jsonLimits = { depth: 8, containers: 150_000, elements: 500_000, keys: 10_000 } as const
 
 const keyTableBits = 17
 const hashSeed = randomBytes(4).readInt32LE()

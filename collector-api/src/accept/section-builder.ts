@@ -20,6 +20,8 @@ import type { SeriesRef } from '@minutely/schema/series-identity'
 const sectionsMax = 5_000
 /** 10 MB. 140,000 rows, each padded to 8 slots, stay below. */
 const slotsMax = 1_250_000
+/** Samples on a grid that is not of whole seconds are placed one by one, at some 50 bytes each while that lasts. */
+const offGridMax = 250_000
 /** 64 KiB: rows are gathered in chunks of so many slots and copied once, since arrays that double leave much behind. */
 const chunkSlotsMax = 8_192
 
@@ -101,6 +103,7 @@ export class SectionBuilder {
   readonly #rows = new Map<string, GridRows>()
   readonly #tenantId: string
   #slotCount = 0
+  #offGridCount = 0
 
   constructor(tenantId: string) {
     this.#tenantId = tenantId
@@ -117,6 +120,12 @@ export class SectionBuilder {
       this.#rows.set(key, rows)
     }
     return rows
+  }
+
+  /** Before they are placed. @throws ApiError body-too-large when the request has too many of them. */
+  takeOffGrid(count: number): void {
+    this.#offGridCount += count
+    if (this.#offGridCount > offGridMax) throw tooScattered(`${offGridMax} instants off the grid of whole seconds`)
   }
 
   build(): (BuiltSection & { order: number })[] {

@@ -75,6 +75,7 @@ function takeAsRow(sent: SeriesOnGrid, { from, to }: SlotRange, acceptance: Acce
 }
 
 function takeAsCells(sent: SeriesOnGrid, { from, to }: SlotRange, acceptance: Acceptance): number {
+  acceptance.builder.takeOffGrid(to - from)
   const cells = new Cells()
   for (let slot = from; slot < to; slot++) {
     const value = sent.values[slot]

@@ -71,7 +71,7 @@ describe('dashboard', { timeout: 600_000 }, () => {
     await page.keyboard.type('web')
     await page.locator('[data-testid=server-row][data-server-id="this-machine"]').waitFor({ state: 'detached' })
     assert.equal(await page.locator('[data-testid=server-row]').count(), 3)
-    await screenshot(page, 'list-dark')
+    await screenshot(page, 'search-dark')
   })
 
   test('charts are drawn from real data and a new minute arrives without a reload', async () => {
@@ -89,7 +89,7 @@ describe('dashboard', { timeout: 600_000 }, () => {
     const first = await lastMinute()
     await until(async () => (await lastMinute()) >= first + minuteMs, 'a new minute')
     assert.equal(await page.evaluate('window.sameDocument'), true, 'without a reload')
-    await screenshot(page, 'server-dark')
+    await screenshot(page, 'this-machine-dark')
   })
 
   test('a gap in the data is a gap in the line', async () => {

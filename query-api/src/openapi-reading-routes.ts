@@ -194,7 +194,14 @@ const live: readonly RouteDescription[] = [
       description: 'A stream without end',
       content: events('The data of an event, by its name', [liveMinute, liveStatus, liveReset]),
     },
-    errors: ['parameter-invalid', 'server-not-found', 'too-many-viewers', 'query-timeout', 'store-unavailable'],
+    errors: [
+      'parameter-invalid',
+      'server-not-found',
+      'too-many-viewers',
+      'overloaded',
+      'query-timeout',
+      'store-unavailable',
+    ],
   },
   {
     path: '/v1/live',

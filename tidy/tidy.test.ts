@@ -102,7 +102,8 @@ function packagesOf(path: string): string[] {
 
 for (const [name, home] of Object.entries(quarantine)) {
   test(`only ${home} knows the package ${name}`, () => {
-    const named = new RegExp(`['"\`]@?${name}[/'"\`]`)
+    // Its types come in a package of their own.
+    const named = new RegExp(`['"\`](@types/)?${name}[/'"\`]`)
     const found = sources.filter(({ area }) => workspaces.includes(area))
     expectNone(misplaced(found, named, { [home]: 'its home' }), `Use what ${home} exports instead:`)
   })

@@ -9,7 +9,13 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { ApiError } from '@minutely/schema/error-catalogue'
-import { CodecError, decodeSampleBatch, encodeSampleBatch, type SampleBatch } from '@minutely/schema/sample-codec'
+import {
+  CodecError,
+  decodeSampleBatch,
+  encodeSampleBatch,
+  type SampleBatch,
+  UnknownSchemaError,
+} from '@minutely/schema/sample-codec'
 import { acceptAvro } from './accept/accept-avro.ts'
 import { acceptColumns } from './accept/accept-columns.ts'
 import { acceptRows } from './accept/accept-rows.ts'
@@ -65,7 +71,7 @@ function judge(
   return json.kind
 }
 
-/** C3 01 and the fingerprint of the schema we read. */
+/** C3 01 and the fingerprint of the newest schema we read. */
 const knownMark = encodeSampleBatch({ serverId: '', sentAtMs: 0, blocks: [] }).subarray(0, 10)
 
 function readAvro(body: Buffer): SampleBatch {
@@ -74,11 +80,10 @@ function readAvro(body: Buffer): SampleBatch {
   } catch (error) {
     if (!(error instanceof CodecError)) throw error
     // An id of its own: whoever sends it is newer than we are, and may send it again once we are upgraded.
-    const mark = body.subarray(0, knownMark.length)
-    if (mark.length === knownMark.length && mark.compare(knownMark, 0, 2, 0, 2) === 0 && !mark.equals(knownMark)) {
+    if (error instanceof UnknownSchemaError) {
       throw new ApiError(
         'schema-unknown',
-        `No schema with fingerprint ${mark.toString('hex', 2)} is known here: upgrade the collector, or send SampleBatch ` +
+        `No schema with fingerprint ${body.toString('hex', 2, 10)} is known here: upgrade the collector, or send SampleBatch ` +
           `with fingerprint ${knownMark.toString('hex', 2)}`,
         { cause: error },
       )

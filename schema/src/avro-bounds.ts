@@ -3,9 +3,11 @@
  * them: an array's claimed length costs 5 bytes to write and, believed, gigabytes to build (avsc loops over whatever
  * number it reads, past the end of the bytes too).
  *
- * Knows the types our schemas use: string, bytes, int, long, record, array. Recursion follows the schema, never the
- * data. Layout: https://avro.apache.org/docs/1.12.0/specification/#binary-encoding
+ * Knows every type of Avro, since a newer writer's schema may use any; but no schema that contains itself, so that
+ * recursion follows the schema, never the data. Layout: https://avro.apache.org/docs/1.12.0/specification/#binary-encoding
  */
+import { schemaFullName } from './schema-fingerprint.ts'
+
 interface Cursor {
   readonly bytes: Uint8Array
   readonly itemsMax: number
@@ -19,9 +21,12 @@ export type AvroWalk = (bytes: Uint8Array, itemsMax: number) => number
 /** A 64-bit varint has at most 10 bytes. */
 const varintBytesMax = 10
 
-/** The returned walk throws an Error that says where, for bytes that end early, go on after their end, or hold more items. */
+/**
+ * The returned walk throws an Error that says where, for bytes that end early, go on after their end, or hold more items.
+ * @throws Error for a schema that contains itself or has an unknown type.
+ */
 export function compileAvroWalk(schema: unknown): AvroWalk {
-  const skip = compile(schema)
+  const skip = compile(schema, { namespace: '', named: new Map() })
   return (bytes, itemsMax) => {
     const cursor: Cursor = { bytes, itemsMax, at: 0, items: 0 }
     skip(cursor)
@@ -30,22 +35,86 @@ export function compileAvroWalk(schema: unknown): AvroWalk {
   }
 }
 
-function compile(schema: unknown): (cursor: Cursor) => void {
-  if (schema === 'long') return readLong
-  if (schema === 'int') return readInt
-  if (schema === 'string' || schema === 'bytes') return skipBytes
-  const { type, fields, items } = schema as { type: unknown; fields?: { type: unknown }[]; items?: unknown }
+type Skip = (cursor: Cursor) => void
+
+interface Scope {
+  readonly namespace: string
+  /** undefined while the type is being compiled: a reference to it then is a recursion. */
+  readonly named: Map<string, Skip | undefined>
+}
+
+interface ComplexSchema {
+  readonly type: unknown
+  readonly name?: string
+  readonly namespace?: string
+  readonly fields?: readonly { readonly type: unknown }[]
+  readonly items?: unknown
+  readonly values?: unknown
+  readonly symbols?: readonly string[]
+  readonly size?: number
+}
+
+function compile(schema: unknown, scope: Scope): Skip {
+  if (typeof schema === 'string') return primitives[schema] ?? reference(schema, scope)
+  if (Array.isArray(schema)) return branchOf(schema.map((branch) => compile(branch, scope)))
+  const complex = schema as ComplexSchema
+  if (complex.type === 'array') return arrayOf(compile(complex.items, scope))
+  if (complex.type === 'map') {
+    const skipValue = compile(complex.values, scope)
+    return arrayOf((cursor) => {
+      skipBytes(cursor)
+      skipValue(cursor)
+    })
+  }
+  if (complex.name === undefined) return compile(complex.type, scope)
+  const name = schemaFullName(complex.name, complex.namespace ?? scope.namespace)
+  scope.named.set(name, undefined)
+  const skip = compileNamed(complex, { ...scope, namespace: name.slice(0, Math.max(0, name.lastIndexOf('.'))) })
+  scope.named.set(name, skip)
+  return skip
+}
+
+function compileNamed({ type, fields, symbols, size = 0 }: ComplexSchema, scope: Scope): Skip {
   if (type === 'record' && fields !== undefined) {
-    const skips = fields.map((field) => compile(field.type))
+    const skips = fields.map((field) => compile(field.type, scope))
     return (cursor) => {
       for (const skip of skips) skip(cursor)
     }
   }
-  if (type === 'array') return arrayOf(compile(items))
-  throw new Error(`BUG: avro-bounds does not know the type ${JSON.stringify(schema)}`)
+  if (type === 'enum' && symbols !== undefined) return branchOf(symbols.map(() => () => {}))
+  if (type === 'fixed') return (cursor) => skip(cursor, size)
+  throw new Error(`avro-bounds does not know the type ${JSON.stringify(type)}`)
 }
 
-function arrayOf(skipItem: (cursor: Cursor) => void): (cursor: Cursor) => void {
+function reference(name: string, { namespace, named }: Scope): Skip {
+  const full = schemaFullName(name, namespace)
+  const skip = named.get(full)
+  if (skip !== undefined) return skip
+  throw new Error(named.has(full) ? `the type ${full} contains itself` : `there is no type ${full}`)
+}
+
+/** A union, or an enum: an index into what the schema lists. */
+function branchOf(skips: readonly Skip[]): Skip {
+  return (cursor) => {
+    const index = readLong(cursor)
+    const skipBranch = skips[index]
+    if (skipBranch === undefined) throw new Error(`there is no branch or symbol ${index} before byte ${cursor.at}`)
+    skipBranch(cursor)
+  }
+}
+
+const primitives: Readonly<Record<string, Skip>> = {
+  null: () => {},
+  boolean: (cursor) => skip(cursor, 1),
+  float: (cursor) => skip(cursor, 4),
+  double: (cursor) => skip(cursor, 8),
+  long: (cursor) => void readLong(cursor),
+  int: (cursor) => readInt(cursor),
+  string: (cursor) => skipBytes(cursor),
+  bytes: (cursor) => skipBytes(cursor),
+}
+
+function arrayOf(skipItem: Skip): Skip {
   return (cursor) => {
     for (let count = readLong(cursor); count !== 0; count = readLong(cursor)) {
       // A negative count is followed by the size of the block in bytes, which a reader may use to skip it; we do not.
@@ -58,7 +127,10 @@ function arrayOf(skipItem: (cursor: Cursor) => void): (cursor: Cursor) => void {
 }
 
 function skipBytes(cursor: Cursor): void {
-  const length = readLong(cursor)
+  skip(cursor, readLong(cursor))
+}
+
+function skip(cursor: Cursor, length: number): void {
   if (length < 0 || length > cursor.bytes.length - cursor.at) {
     throw new Error(
       `a length of ${length} at byte ${cursor.at} exceeds the ${cursor.bytes.length - cursor.at} that follow`,

@@ -80,8 +80,8 @@ export const liveMinute = z
   .object({
     serverId,
     minuteMs: z.int(),
-    provisional: z.boolean(),
-    completeThroughMs: z.int(),
+    provisional: z.boolean().describe('Whether the values of these series may still change; says nothing of others'),
+    completeThroughMs: z.int().describe('Everything of this server before it has been sent, and is final'),
     series: z.array(
       z.object({
         metricId,

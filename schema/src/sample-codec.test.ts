@@ -185,8 +185,8 @@ for (const claimed of hostileLengths) {
 }
 
 test('another version, another mark and an unknown writer are named', () => {
-  assert.throws(() => decodeSampleRecord(Buffer.from([2, 0, 0])), /record version 2 is not 1/)
-  assert.throws(() => decodeSampleRecord(Buffer.alloc(0)), /record version \(empty\) is not 1/)
+  assert.throws(() => decodeSampleRecord(Buffer.from([2, 0, 0])), /record version 2 is none of 1 to 1/)
+  assert.throws(() => decodeSampleRecord(Buffer.alloc(0)), /record version \(empty\) is none of 1 to 1/)
   assert.throws(() => decodeSampleBatch(Buffer.from('{"samples":[]}')), /C3 01/)
   assert.throws(() => decodeSampleBatch(Buffer.from('c3010011223344556677', 'hex')), /fingerprint 0011223344556677/)
 })

@@ -24,14 +24,15 @@ const table: readonly bigint[] = Array.from({ length: 256 }, (_, index) => {
 
 /** PCF: full names, only the attributes that matter to a reader, in a fixed order, no white space. */
 export function canonicalForm(schema: unknown, namespace: string): string {
-  if (typeof schema === 'string') return JSON.stringify(isPrimitive(schema) ? schema : fullName(schema, namespace))
+  if (typeof schema === 'string')
+    return JSON.stringify(isPrimitive(schema) ? schema : schemaFullName(schema, namespace))
   if (Array.isArray(schema)) return `[${schema.map((branch) => canonicalForm(branch, namespace)).join(',')}]`
   const { type, name, namespace: own, fields, items, values, symbols, size } = schema as Record<string, unknown>
   if (typeof type === 'string' && isPrimitive(type)) return JSON.stringify(type)
   const parts: string[] = []
   let inner = namespace
   if (typeof name === 'string') {
-    const full = fullName(name, typeof own === 'string' ? own : namespace)
+    const full = schemaFullName(name, typeof own === 'string' ? own : namespace)
     inner = full.includes('.') ? full.slice(0, full.lastIndexOf('.')) : ''
     parts.push(`"name":${JSON.stringify(full)}`)
   }
@@ -52,5 +53,7 @@ export function canonicalForm(schema: unknown, namespace: string): string {
 
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 const isPrimitive = (type: string): boolean => primitives.has(type)
-const fullName = (name: string, namespace: string): string =>
+
+/** `name` as a schema within `namespace` says it. */
+export const schemaFullName = (name: string, namespace: string): string =>
   name.includes('.') || namespace === '' ? name : `${namespace}.${name}`

@@ -23,6 +23,8 @@ import { readPostmasterState, removeOrphan, stopPostmaster } from './postmaster.
 export interface EmbeddedServerOptions {
   readonly dataDir: string
   readonly onProgress: (message: string) => void
+  /** A free one if absent. */
+  readonly port?: number
   /** PostgreSQL settings that differ from ours. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -86,7 +88,8 @@ async function startPostmaster(cluster: EmbeddedCluster, options: EmbeddedServer
   let portAttempts = 1
   let leftoverAttempts = 1
   for (;;) {
-    const postmaster = spawnPostmaster(cluster, { port: await findFreePort(), settings: options.settings ?? {} })
+    const port = options.port ?? (await findFreePort())
+    const postmaster = spawnPostmaster(cluster, { port, settings: options.settings ?? {} })
     try {
       await untilReady(cluster, postmaster, options.onProgress)
       await ensureDatabase(cluster, postmaster)
@@ -94,7 +97,8 @@ async function startPostmaster(cluster: EmbeddedCluster, options: EmbeddedServer
     } catch (error) {
       await endPostmaster(postmaster)
       const words = postmaster.lastLines()
-      if (/could not bind|Address already in use/.test(words) && portAttempts++ < portAttemptsMax) continue
+      const isPortTaken = options.port === undefined && /could not bind|Address already in use/.test(words)
+      if (isPortTaken && portAttempts++ < portAttemptsMax) continue
       if (/pre-existing shared memory block/.test(words) && leftoverAttempts++ < leftoverAttemptsMax) {
         await delay(leftoverPauseMs)
         continue

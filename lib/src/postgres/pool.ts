@@ -14,6 +14,8 @@ export interface PostgresConnection {
   readonly user: string
   readonly password: string
   readonly database: string
+  /** Without it nothing is encrypted. */
+  readonly ssl?: { readonly rejectUnauthorized: boolean }
 }
 
 export interface PoolOptions {
@@ -49,6 +51,8 @@ export function createPool(connection: PostgresConnection, options: PoolOptions,
     max: options.connectionsMax,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
+    // A server that vanished without a word is noticed in minutes, not hours.
+    keepAlive: true,
     options: settings.join(' '),
   })
   // An idle connection that breaks is replaced on the next use; without a listener it would end the process.

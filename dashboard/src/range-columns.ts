@@ -68,7 +68,8 @@ export function fromAnswer(answer: SeriesAnswer, tail?: SeriesAnswer): RangeColu
     startMs: answer.startMs,
     endMs: answer.endMs,
     stepMs: answer.stepMs,
-    completeThroughMs: Math.max(answer.completeThroughMs, tail?.completeThroughMs ?? 0),
+    // Of two answers the earlier one may have been read before a minute closed.
+    completeThroughMs: Math.min(answer.completeThroughMs, tail?.completeThroughMs ?? answer.completeThroughMs),
     columns: answer.series.map((series) => columnOf(series, length)),
     tailStartMs: tail?.startMs ?? answer.endMs,
     tail: byMinute,

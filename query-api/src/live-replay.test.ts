@@ -10,7 +10,7 @@ const nowMs = Date.UTC(2026, 0, 5, 12)
 
 function plan(seriesCount: number, missedMinutes: number) {
   const series = Array.from({ length: seriesCount }, (_, seriesId): StoredSeries => {
-    return { seriesId, serverId: 'a', metricId: 'm', labels: {} }
+    return { seriesId, serverId: 'a', tag: 0, metricId: 'm', labels: {} }
   })
   const lastEventId = String(nowMs - missedMinutes * minuteMs)
   return planReplay(

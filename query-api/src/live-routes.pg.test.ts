@@ -29,9 +29,9 @@ interface SseEvent {
   data: Record<string, unknown>
 }
 
-async function openStream(path: string, headers: Record<string, string> = {}) {
+async function openStream(path: string, headers: Record<string, string> = {}, from: Pick<typeof api, 'get'> = api) {
   const abort = new AbortController()
-  const response = await api.get(path, { headers, signal: abort.signal })
+  const response = await from.get(path, { headers, signal: abort.signal })
   assert.equal(response.status, 200, path)
   assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
   const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
@@ -154,10 +154,12 @@ describe('the stream of a server', () => {
     assert.equal(api.live.watchedCount, 0)
   })
 
-  it('sends its status every 15 s', async () => {
+  it('sends its status every 15 s, and how far all minutes of the server have been sent', async () => {
     const stream = await openStream('/v1/servers/web-1/live')
     await stream.next()
     api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(59) })
+    api.live.publish(server, minute(at(58), 2, false))
+    assert.deepEqual(brief(await stream.next()), ['minute', at(58), false])
     await api.clock.advance(15_000)
     assert.deepEqual((await stream.next())?.data, { nowMs: nowMs + 15_000, completeThroughMs: at(59) })
     stream.close()
@@ -172,6 +174,46 @@ describe('the stream of a server', () => {
     assert.equal(response.headers.get('retry-after'), '15')
     for (const stream of streams) stream.close()
     await noViewers()
+  })
+})
+
+describe('a closed minute that does not come over the channel', () => {
+  it('is read from Postgres, and nothing that was shown open is called final before', async () => {
+    // Of its own: it moves the clock and the progress. Without a source nobody in this process knows complete-through.
+    const own = await createTestApi()
+    await insertSeries(own.pool, { serverId: 'web-1', ...series }, [{ atMs: at(57), values: [1] }])
+    await setCompleteThrough(own.pool, at(58))
+    const stream = await openStream('/v1/servers/web-1/live', {}, own)
+    assert.equal((await stream.next())?.data['completeThroughMs'], at(58))
+    // Two partitions: one is ahead and has closed its part, of the other the closed part gets lost.
+    const other = { ...minute(at(58), 7, false), completeThroughMs: at(60) }
+    own.live.publish(server, minute(at(58), 3))
+    own.live.publish(server, { ...other, series: other.series.map((one) => ({ ...one, metricId: 'other' })) })
+    for (const provisional of [true, false]) {
+      const event = await stream.next()
+      assert.deepEqual(brief(event), ['minute', at(58), provisional])
+      assert.deepEqual([event?.id, event?.data['completeThroughMs']], [String(at(58)), at(58)])
+    }
+    await insertSeries(own.pool, { serverId: 'web-1', ...series }, [{ atMs: at(58), values: [4, 4] }])
+    await setCompleteThrough(own.pool, at(59))
+    const [read] = await Promise.all([
+      stream.next(),
+      eventually(async () => {
+        await own.clock.advance(2500)
+        assert.match(await own.registry.metrics(), /_feed_reads_total\{outcome="read"\} 1$/m)
+      }),
+    ])
+    // Heartbeats that came first claim no more than was sent.
+    let stored = read
+    for (; stored?.event === 'status'; stored = await stream.next()) {
+      assert.equal(stored.data['completeThroughMs'], at(58))
+    }
+    assert.deepEqual(brief(stored), ['minute', at(58), false])
+    assert.deepEqual([stored?.id, stored?.data['completeThroughMs']], [String(at(59)), at(59)])
+    const values = { min: 4, max: 4, sum: 8, count: 2, avg: 4 }
+    assert.deepEqual(stored?.data['series'], [{ ...series, ...values }])
+    stream.close()
+    await own.stop()
   })
 })
 

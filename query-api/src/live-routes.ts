@@ -2,9 +2,12 @@
  * Live streams. A server's: `status` at once and every 15 s, `minute` for each of its minutes as it grows and when it
  * closes. The fleet's: `status` and `progress`.
  *
- * Order when a viewer connects: listen to the channel first (closed minutes wait in a bounded list), then read from
+ * Order when a viewer connects: join the server's feed first (closed minutes wait in a bounded list), then read from
  * Postgres and send what Last-Event-ID says was missed, then what waited, then pass on. So nothing falls between replay and
  * live; what comes twice replaces itself.
+ *
+ * Ids are complete-through of all partitions as Postgres has it, never one partition's: a viewer that comes back to another
+ * query API gets there what it missed here.
  *
  * A replay is an answer: it holds points of the budget and has answerTimeoutMs. One that was cut short goes on where it was
  * when the viewer reconnects, for the ids of its events are those of its minutes.
@@ -12,7 +15,6 @@
  * Late data merged into a minute older than the replay is not announced: a viewer that reconnects gets current minutes
  * right, and old ones when it reads their range again (its ETag will have changed).
  */
-import type { LiveChannel } from '@minutely/lib/live-channel'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -26,20 +28,23 @@ import { Parameters } from './parameters.ts'
 import { readServerId } from './range-question.ts'
 import { type RouteDeps, refuseOtherMethods, signalOf } from './range-routes.ts'
 import { liveTenantId } from './read-range.ts'
+import type { ServerFeed } from './server-feed.ts'
+import type { ServerFeeds } from './server-feeds.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
 
-/** Closed minutes (or parts of one) that may wait for a replay to be sent. */
-const waitingMinutesMax = 100
+/** Closed minutes (parts of one, resets) that may wait for a replay to be sent. */
+const waitingEventsMax = 100
 
 export interface LiveRouteDeps extends RouteDeps {
   readonly viewers: LiveViewers
+  readonly feeds: ServerFeeds
 }
 
 /** Runs work under one viewer's signal. */
 type Run = <T>(work: (session: StoreSession) => Promise<T>) => Promise<T>
 
 export function registerLiveRoutes(app: FastifyInstance, config: QueryConfig, deps: LiveRouteDeps): void {
-  const { viewers, live, budget, clock } = deps
+  const { viewers, feeds, live, budget, clock } = deps
   const runFor = (reply: FastifyReply): Run => {
     const options = { signal: signalOf(reply, deps.stopping), timeoutMs: config.timeoutMs }
     return (work) => inStoreSession(work, options, deps)
@@ -62,18 +67,20 @@ export function registerLiveRoutes(app: FastifyInstance, config: QueryConfig, de
     const serverId = readServerId(request.params.serverId)
     viewers.assertRoom()
     const run = runFor(reply)
-    const waiting = new WaitingMinutes(live, serverId)
+    const waiting = new WaitingEvents(feeds, serverId)
     let giveBack = (): void => {}
     try {
       const { completeThroughMs, first, replay } = await run((session) =>
         readStart({ serverId, request }, { session, config, deps }),
       )
       viewers.assertRoom()
+      waiting.feed.startFrom(completeThroughMs)
       if (replay !== undefined) giveBack = budget.take(replay.budgetPoints)
       reply.hijack()
       // Gone meanwhile: its close event has passed, and would end the stream never.
       if (reply.raw.destroyed) return waiting.stop()
-      const stream = viewers.open(reply.raw, { kind: 'server', completeThroughMs, onEnd: () => waiting.stop() })
+      const settledMs = (): number => Math.max(completeThroughMs, waiting.sentMs)
+      const stream = viewers.open(reply.raw, { kind: 'server', completeThroughMs, settledMs, onEnd: waiting.stop })
       for (const event of first) await stream.sendPaced(event)
       if (replay !== undefined) {
         const cancelDeadline = clock.schedule(config.answerTimeoutMs, () => stream.drop('stalled'))
@@ -107,7 +114,9 @@ async function readStart(
   const { serverId, request } = asked
   const { session, config, deps } = context
   const completeThroughMs = Math.max(await session.completeThroughMs(), deps.live.completeThroughMs())
-  const open = deps.live.openMinutes({ tenantId: liveTenantId, serverId })
+  const openNow = await deps.live.openMinutes({ tenantId: liveTenantId, serverId })
+  // Each comes with its partition's.
+  const open = openNow.map((minute) => ({ ...minute, completeThroughMs }))
   if (open.length === 0) await assertServerExists(session.client, serverId)
   const lastEventId = request.headers['last-event-id']
   if (typeof lastEventId !== 'string' || lastEventId === '') {
@@ -149,38 +158,48 @@ function minuteEvent(minute: LiveMinute): StreamEvent {
   return { event: 'minute', id, data: minute, isProvisional: minute.provisional }
 }
 
-/** The channel's events of one server: closed minutes are kept until the stream is ready for them, then all passed on. */
-class WaitingMinutes {
-  readonly #unwatch: () => void
-  #waiting: LiveMinute[] = []
+/** The feed's events for one viewer: those that matter are kept until its stream is ready for them, then all passed on. */
+class WaitingEvents {
+  readonly feed: ServerFeed
+  readonly stop: () => void
+  #waiting: StreamEvent[] = []
   #overflowed = false
   #stream: EventStream | undefined
 
-  constructor(live: LiveChannel, serverId: string) {
-    this.#unwatch = live.watch({ tenantId: liveTenantId, serverId }, (minute) => this.#take(minute))
+  constructor(feeds: ServerFeeds, serverId: string) {
+    const server = { tenantId: liveTenantId, serverId }
+    const { feed, leave } = feeds.join(server, {
+      onMinute: (minute) => this.#take(minuteEvent(minute)),
+      onReset: (data, id) => this.#take({ event: 'reset', id, data }),
+    })
+    this.feed = feed
+    this.stop = () => {
+      leave()
+      this.#waiting = []
+    }
+  }
+
+  /** Everything before it was sent; 0 as long as something waits. */
+  get sentMs(): number {
+    return this.#stream === undefined ? 0 : this.feed.settledMs
   }
 
   async startSending(stream: EventStream): Promise<void> {
     // While sendPaced waits, more may come; what came before the end of this loop is sent before what comes after it.
     while (!stream.ended) {
       if (this.#overflowed) return stream.drop('backlog')
-      const minute = this.#waiting.shift()
-      if (minute === undefined) break
-      await stream.sendPaced(minuteEvent(minute))
+      const event = this.#waiting.shift()
+      if (event === undefined) break
+      await stream.sendPaced(event)
     }
     this.#stream = stream
   }
 
-  stop(): void {
-    this.#unwatch()
-    this.#waiting = []
-  }
-
-  #take(minute: LiveMinute): void {
-    if (this.#stream !== undefined) this.#stream.send(minuteEvent(minute))
+  #take(event: StreamEvent): void {
+    if (this.#stream !== undefined) this.#stream.send(event)
     // A provisional one comes again, in about 2 s.
-    else if (minute.provisional) return
-    else if (this.#waiting.length >= waitingMinutesMax) this.#overflowed = true
-    else this.#waiting.push(minute)
+    else if (event.isProvisional === true) return
+    else if (this.#waiting.length >= waitingEventsMax) this.#overflowed = true
+    else this.#waiting.push(event)
   }
 }

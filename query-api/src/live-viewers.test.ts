@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { after, before, it } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
-import { LiveChannel } from '@minutely/lib/live-channel'
+import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import { silentLog } from '@minutely/lib/postgres/test-database'
 import { Registry } from 'prom-client'
 import { LiveViewers } from './live-viewers.ts'
@@ -34,10 +34,11 @@ it('drops the viewer with most unsent when all together have too much, and count
     { ...defaultConfig, viewersBufferBytesMax: 60 * million },
     {
       pool: {} as never,
-      live: new LiveChannel(),
+      live: new LocalLiveChannel(),
       clock: new VirtualClock(0),
       log: silentLog,
       metrics: createQueryMetrics(registry),
+      feeds: { advance: () => {} },
     },
   )
   const open = async () => viewers.open(await openUnread(), { kind: 'server', completeThroughMs: 0 })

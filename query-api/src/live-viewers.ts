@@ -2,12 +2,13 @@
  * All live viewers of the process: their number is bounded and so is what they together have unsent, all get a heartbeat,
  * those of the fleet get progress. One timer for all of them, which runs only while somebody watches.
  *
- * Progress is the aggregator's when it lives in this process, else Postgres is asked every 2.5 s, once for everybody.
- * When Postgres does not answer, heartbeats go on with the last known progress.
+ * Progress is the aggregator's when it lives in this process, else Postgres is asked every 2.5 s, once for everybody: no one
+ * of several aggregators knows it. When Postgres does not answer, heartbeats go on with the last known progress. A viewer
+ * of a server is told how far its minutes have been passed on instead, which is a moment behind (server-feed.ts).
  */
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '@minutely/lib/clock'
-import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { LiveReader } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import { ApiError } from '@minutely/schema/error-catalogue'
@@ -16,18 +17,29 @@ import type { QueryConfig } from './config.ts'
 import { EventFrames, type StreamEvent } from './event-frames.ts'
 import { EventStream } from './event-stream.ts'
 import type { QueryMetrics } from './metrics.ts'
+import type { ServerFeeds } from './server-feeds.ts'
 import { inStoreSession } from './store-session.ts'
 
 export interface LiveViewersDeps {
   readonly pool: Pool
-  readonly live: LiveChannel
+  readonly live: LiveReader
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: QueryMetrics
+  readonly feeds: Pick<ServerFeeds, 'advance'>
 }
 
 /** `server` streams get minutes from their route, `fleet` streams get progress from here. */
 export type ViewerKind = 'server' | 'fleet'
+
+export interface Viewer {
+  readonly kind: ViewerKind
+  /** What the caller has just read of all partitions. */
+  readonly completeThroughMs: number
+  /** Of a server: what its viewer has got everything before. */
+  readonly settledMs?: () => number
+  readonly onEnd?: () => void
+}
 
 const tickMs = 2500
 const heartbeatMs = 15_000
@@ -35,7 +47,7 @@ const heartbeatMs = 15_000
 export class LiveViewers {
   readonly #config: QueryConfig
   readonly #deps: LiveViewersDeps
-  readonly #streams = new Map<EventStream, ViewerKind>()
+  readonly #streams = new Map<EventStream, Viewer>()
   readonly #frames: EventFrames
   #completeThroughMs = 0
   #lastHeartbeatMs = 0
@@ -64,8 +76,8 @@ export class LiveViewers {
     )
   }
 
-  /** The stream, with its status sent. completeThroughMs is what the caller has just read. */
-  open(raw: ServerResponse, viewer: { kind: ViewerKind; completeThroughMs: number; onEnd?: () => void }): EventStream {
+  /** The stream, with its status sent. */
+  open(raw: ServerResponse, viewer: Viewer): EventStream {
     const { metrics, log, clock } = this.#deps
     const stream: EventStream = new EventStream(raw, {
       bufferBytesMax: this.#config.viewerBufferBytesMax,
@@ -82,10 +94,10 @@ export class LiveViewers {
     })
     // The first viewer has just been told its status; the others come along with it.
     if (this.#streams.size === 0) this.#lastHeartbeatMs = clock.nowMs()
-    this.#streams.set(stream, viewer.kind)
+    this.#streams.set(stream, viewer)
     metrics.viewers.set(this.#streams.size)
     this.#completeThroughMs = Math.max(this.#completeThroughMs, viewer.completeThroughMs)
-    stream.send({ event: 'status', data: this.#status() })
+    stream.send({ event: 'status', data: this.#statusOf(viewer) })
     if (viewer.kind === 'fleet') stream.send(this.#progress())
     this.#startTicking()
     return stream
@@ -98,8 +110,8 @@ export class LiveViewers {
     for (const stream of this.#streams.keys()) stream.end()
   }
 
-  #status(): LiveStatus {
-    return { nowMs: this.#deps.clock.nowMs(), completeThroughMs: this.#completeThroughMs }
+  #statusOf({ settledMs }: Viewer): LiveStatus {
+    return { nowMs: this.#deps.clock.nowMs(), completeThroughMs: settledMs?.() ?? this.#completeThroughMs }
   }
 
   #progress(): StreamEvent {
@@ -127,13 +139,20 @@ export class LiveViewers {
     if (completeThroughMs > this.#completeThroughMs) {
       this.#completeThroughMs = completeThroughMs
       const progress = this.#progress()
-      for (const [stream, kind] of this.#streams) if (kind === 'fleet') stream.send(progress)
+      for (const [stream, { kind }] of this.#streams) if (kind === 'fleet') stream.send(progress)
     }
+    this.#deps.feeds.advance(this.#completeThroughMs)
     const nowMs = this.#deps.clock.nowMs()
     if (nowMs - this.#lastHeartbeatMs >= heartbeatMs) {
       this.#lastHeartbeatMs = nowMs
-      const data = this.#status()
-      for (const stream of this.#streams.keys()) stream.send({ event: 'status', data })
+      // One object for all that are told the same (event-frames.ts).
+      const statuses = new Map<number, LiveStatus>()
+      for (const [stream, viewer] of this.#streams) {
+        const status = this.#statusOf(viewer)
+        const data = statuses.get(status.completeThroughMs) ?? status
+        statuses.set(status.completeThroughMs, data)
+        stream.send({ event: 'status', data })
+      }
     }
     this.#cancelTick = undefined
     if (this.#streams.size > 0) this.#startTicking()

@@ -2,7 +2,6 @@
  * Follows one server live, once it is known: each event goes straight into the cached ranges, so charts change without being
  * read again. A connection that was lost for a moment comes back by itself; only one that stays away is called lost.
  */
-import type { LiveMinute } from '@minutely/schema/query-wire'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { liveUrl } from '../api.ts'
@@ -45,18 +44,24 @@ export function useLive(serverId: string, isKnown: boolean): Live {
   useEffect(() => {
     if (!isKnown) return
     const seriesKey = seriesKeyOf(serverId)
-    const merge = (minute: LiveMinute) => {
+    let hasStatus = false
+    const update = (change: (data: SeriesData) => SeriesData) => {
       for (const query of queries.getQueryCache().findAll({ queryKey: seriesKey })) {
         const before = query.state.data as SeriesData | undefined
         if (before === undefined) continue
-        const after = tail.merge(before, minute)
+        const after = change(before)
         if (after !== before) queries.setQueryData(query.queryKey, after, { updatedAt: query.state.dataUpdatedAt })
       }
     }
+    const readAgainWhatIsBehind = () => {
+      const predicate = ({ state: { data } }: { state: { data: unknown } }) =>
+        data !== undefined && tail.isBehind(data as SeriesData)
+      void queries.invalidateQueries({ queryKey: seriesKey, predicate })
+    }
     return openLiveStream(liveUrl(serverId), {
       onMinute: (minute) => {
-        tail.remember(minute)
-        merge(minute)
+        const news = tail.remember(minute)
+        update((data) => tail.merge(data, news))
         setCompleteThroughMs((before) => Math.max(before, minute.completeThroughMs))
         if (minute.series.length > 0) {
           setLastSeenMs((before) => Math.max(before, Math.min(tail.now(), minute.minuteMs + minuteMs)))
@@ -65,8 +70,16 @@ export function useLive(serverId: string, isKnown: boolean): Live {
       onStatus: (status) => {
         tail.skewMs = status.nowMs - Date.now()
         setCompleteThroughMs((before) => Math.max(before, status.completeThroughMs))
+        // The first one of a stream says where it begins, later ones how far everything has come.
+        if (!hasStatus) tail.start(status.completeThroughMs)
+        hasStatus = true
+        update((data) => tail.advance(data, status.completeThroughMs))
+        readAgainWhatIsBehind()
       },
-      onState: setState,
+      onState: (next) => {
+        if (next !== 'connected') hasStatus = false
+        setState(next)
+      },
       onGap: () => {
         void queries.invalidateQueries({ queryKey: seriesKey })
         void queries.invalidateQueries({ queryKey: metricsKeyOf(serverId) })

@@ -44,7 +44,10 @@ say(
   `preparing ${rounds * hosts} bodies of ${metrics} series x ${batchSeconds} s (${sampleCount.toLocaleString('en')} samples)`,
 )
 const bodies = Array.from({ length: rounds }, (_, round) =>
-  Array.from({ length: hosts }, (_, host) => fleet.body(host, startMs + round * batchMs)),
+  Array.from({ length: hosts }, (_, host) => {
+    const blockMs = startMs + round * batchMs
+    return fleet.body(host, { startMs: blockMs, sentAtMs: blockMs })
+  }),
 )
 const floorS = measureFloor()
 const dataDir = await mkdtemp(join(tmpdir(), 'minutely-bench-'))
@@ -84,7 +87,8 @@ const wallS = (Date.now() - wallStartMs) / 1_000
 const endMs = startMs + minutes * 60_000
 await waitForClose(endMs)
 const after = costOf(pid)
-const verdict = await checkFleet({ url, fleet, fromMs: startMs, toMs: endMs, hosts: Math.min(hosts, 10) })
+const firstHosts = Array.from({ length: Math.min(hosts, 10) }, (_, host) => host)
+const verdict = await checkFleet({ url, fleet, fromMs: startMs, toMs: endMs, hosts: firstHosts })
 const diskMb = await diskUse()
 report()
 child.kill('SIGTERM')
@@ -231,6 +235,6 @@ ${row('floor: decompress and read once', floorS)}
 ${(sampleCount / wallS / 1e3).toFixed(0)} k samples/s over ${wallS.toFixed(0)} s; POST p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms; \
 refused: ${[...refused].map(([status, count]) => `${count} x ${status}`).join(', ') || 'none'}
 memory: Node ${(after.own.residentBytes / 1e6).toFixed(0)} MB, Postgres ${(after.descendants.residentBytes / 1e6).toFixed(0)} MB (shared counted per process); disk ${diskMb} MB
-checked: every minute of ${Math.min(hosts, 10)} hosts, ${verdict.checkedMinutes} series-minutes, ${verdict.problems.length} wrong`)
+checked: every minute of ${firstHosts.length} hosts, ${verdict.checkedMinutes} series-minutes, ${verdict.problems.length} wrong`)
   for (const problem of verdict.problems.slice(0, 10)) say(`  ${problem}`)
 }

@@ -55,7 +55,7 @@ export class GeneratedFleet {
   }
 
   /** The body an agent would ship: Avro, zstd. `startMs`: a whole second. */
-  body(host: number, startMs: number): Buffer {
+  body(host: number, { startMs, sentAtMs }: { startMs: number; sentAtMs: number }): Buffer {
     const { metricCount } = this.shape
     const values = new Float64Array(metricCount * batchSeconds)
     const startSecond = startMs / 1_000
@@ -71,7 +71,7 @@ export class GeneratedFleet {
       series: this.#seriesBytes,
       values: new Uint8Array(values.buffer),
     }
-    const batch = encodeSampleBatch({ serverId: this.serverId(host), sentAtMs: startMs, blocks: [block] })
+    const batch = encodeSampleBatch({ serverId: this.serverId(host), sentAtMs, blocks: [block] })
     return zstdCompressSync(batch, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
   }
 }

@@ -1,5 +1,6 @@
 /** CPU time and memory of a process and everything below it, from /proc (Linux only). Postgres' backends are below ours. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 
 /** The kernel's USER_HZ is 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100
@@ -10,6 +11,19 @@ export interface ProcessCost {
   /** User and system time, of the living processes and of their ended children, s. */
   readonly cpuS: number
   readonly residentBytes: number
+}
+
+/** Time that all cores together were not idle since the machine started, s. */
+export function machineCpuS(): number {
+  const busyMs = cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0)
+  return busyMs / 1_000
+}
+
+/** User and system time of our own children that have ended, s; of what they had started only what they had waited for. */
+export function endedChildrenCpuS(): number {
+  const stat = readFileSync('/proc/self/stat', 'latin1')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond
 }
 
 /** The root's own cost and that of all its descendants together, as two rows. */
@@ -34,7 +48,8 @@ export function costOf(rootPid: number): { own: ProcessCost; descendants: Proces
   }
   const root = stats.get(rootPid)
   if (root === undefined) throw new Error(`no process ${rootPid}`)
-  let cpuS = 0
+  // Its ended children, too: the time of a process that ends meanwhile moves there.
+  let cpuS = root.cpuS - root.ownS
   let residentBytes = 0
   const pending = [rootPid]
   for (let pid = pending.pop(); pid !== undefined; pid = pending.pop()) {

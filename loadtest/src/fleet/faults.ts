@@ -1,0 +1,107 @@
+/**
+ * The faults of a run, spread over its load, each with what it did for the report. Offsets are shares of the load's time.
+ *
+ *   0        .15              .35        .5 (and pauseS later)     .7       1
+ *   |---------|----------------|----------|------------------------|--------|
+ *          kill one     pause another   registry gone        Redis flushed
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DistributedOptions } from './distributed-options.ts'
+import type { FleetRun } from './fleet-run.ts'
+import type { ServiceProcess } from './service-process.ts'
+import { awaitTakeOver, partitionsOf } from './take-over.ts'
+
+export interface FaultReport {
+  readonly fault: string
+  readonly atMs: number
+  /** Until the rest read every partition of the one that was lost. */
+  readonly takenOverInMs?: number
+}
+
+export interface FaultDeps {
+  readonly run: FleetRun
+  readonly signal: AbortSignal
+  readonly say: (message: string) => void
+}
+
+const takeOverDeadlineMs = 120_000
+
+export class Faults {
+  readonly reports: FaultReport[] = []
+  readonly #options: DistributedOptions
+  readonly #deps: FaultDeps
+
+  constructor(options: DistributedOptions, deps: FaultDeps) {
+    this.#options = options
+    this.#deps = deps
+  }
+
+  /** Resolves when all are over, or at once when the signal aborts. Rejects when nobody takes over. */
+  async play(durationMs: number): Promise<void> {
+    const { run } = this.#deps
+    const { mustKillOne, pauseS, mustStopRegistry, mustFlushRedis } = this.#options
+    const [first, ...others] = run.services.aggregators
+    const paused = mustKillOne ? others[0] : first
+    const steps: [share: number, wanted: boolean, act: () => Promise<void>][] = [
+      [0.15, mustKillOne, () => this.#lose(first, { by: 'kill -9', act: (one) => one.kill() })],
+      [0.35, pauseS > 0, () => this.#pause(paused)],
+      [0.5, mustStopRegistry, async () => this.#closeRegistry()],
+      [0.7, mustFlushRedis, () => this.#flush()],
+    ]
+    await Promise.all(
+      steps.map(async ([share, wanted, act]) => {
+        if (wanted && (await this.#sleep(share * durationMs))) await act()
+      }),
+    )
+  }
+
+  async #lose(
+    one: ServiceProcess | undefined,
+    { by, act }: { by: string; act: (one: ServiceProcess) => Promise<void> },
+  ): Promise<void> {
+    const { run, say } = this.#deps
+    if (one === undefined) return
+    const partitions = await partitionsOf(run.services.aggregators.filter(({ state }) => state === 'running'))
+    const report = { fault: `${by} ${one.name}`, atMs: Date.now() }
+    say(`fault: ${report.fault} (pid ${one.pid})`)
+    await act(one)
+    const rest = run.services.aggregators.filter(({ state }) => state === 'running')
+    const takenOverInMs = await awaitTakeOver(rest, { partitions, deadlineMs: takeOverDeadlineMs })
+    this.reports.push({ ...report, takenOverInMs })
+    say(`${one.name}'s partitions were taken over within ${(takenOverInMs / 1_000).toFixed(1)} s of ${by}`)
+  }
+
+  async #pause(one: ServiceProcess | undefined): Promise<void> {
+    if (one === undefined) return
+    const resumeAtMs = Date.now() + this.#options.pauseS * 1_000
+    try {
+      await this.#lose(one, { by: 'SIGSTOP', act: async (each) => each.pause() })
+      await this.#sleep(resumeAtMs - Date.now())
+    } finally {
+      one.resume()
+      this.#deps.say(`${one.name} goes on after ${this.#options.pauseS} s`)
+    }
+  }
+
+  #closeRegistry(): void {
+    this.#deps.run.closeRegistry()
+    this.#note('the schema registry is unreachable from now on')
+  }
+
+  async #flush(): Promise<void> {
+    await this.#deps.run.flushRedis()
+    this.#note('Redis was flushed')
+  }
+
+  #note(fault: string): void {
+    this.reports.push({ fault, atMs: Date.now() })
+    this.#deps.say(`fault: ${fault}`)
+  }
+
+  /** False when it was cut short. */
+  async #sleep(durationMs: number): Promise<boolean> {
+    const { signal } = this.#deps
+    if (durationMs > 0) await delay(durationMs, undefined, { signal }).catch(() => {})
+    return !signal.aborted
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Readers that ask all query APIs all the time, and judge what they are told is final: a step that ends at or before
+ * `completeThroughMs`.
+ *
+ *       minute m             m + 60 s        + lateness
+ *   ------|--------------------|----------------|----------------> time
+ *         cells acknowledged here must be in it  |  those acknowledged here may be late: merged soon, but after it was final
+ *
+ * The log's append time, which closes minutes, is before the acknowledgement, on the same machine's clock. So a final minute
+ * must hold every cell acknowledged before m + 60 s + lateness, may hold any that was tried before the answer came, and its
+ * count never goes down from one final answer to the next, whichever query API gave them.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { describeSeries, seriesKey } from '@minutely/schema/series-identity'
+import type { GeneratedFleet } from '../generated-fleet.ts'
+import { type DeliveryLedger, minuteMs } from './delivery-ledger.ts'
+import { valuesOf } from './fleet-checker.ts'
+import { minuteProblem } from './minute-verdict.ts'
+import { type MinutesRead, readMinutes } from './minutes-read.ts'
+
+export interface FinalWatchConfig {
+  readonly fleet: GeneratedFleet
+  readonly hosts: readonly number[]
+  /** What the aggregators run with. */
+  readonly latenessMs: number
+  /** Pause between two questions of a reader. */
+  readonly everyMs: number
+}
+
+export interface FinalWatchDeps {
+  readonly ledger: DeliveryLedger
+  readonly startMs: () => number
+  readonly queryUrls: () => readonly string[]
+}
+
+export interface FinalWatchReport {
+  readonly answers: number
+  readonly finalSeriesMinutes: number
+  /** Questions without an answer: a query API was down or overloaded. */
+  readonly failures: number
+  readonly lastFailure: string | undefined
+  /** A reader saw something incomplete, invented or shrunk as final. One line each, the first 20. */
+  readonly problems: readonly string[]
+  /** Newest instant that any answer was complete through, and how far behind the wall clock it was at most, ms. */
+  readonly completeThroughMs: number
+  readonly slowestLagMs: number
+}
+
+const linesMax = 20
+/** How far back each question reaches: minutes older than that are the checker's. */
+const rangeMinutes = 5
+
+export class FinalWatch {
+  readonly #config: FinalWatchConfig
+  readonly #deps: FinalWatchDeps
+  readonly #cut = new AbortController()
+  readonly #problems: string[] = []
+  /** `host series minute` -> the highest count seen as final. */
+  readonly #counts = new Map<string, number>()
+  #answers = 0
+  #finalSeriesMinutes = 0
+  #failures = 0
+  #lastFailure: string | undefined
+  #completeThroughMs = 0
+  #slowestLagMs = 0
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(config: FinalWatchConfig, deps: FinalWatchDeps) {
+    this.#config = config
+    this.#deps = deps
+  }
+
+  /** One reader for each query API. */
+  start(): void {
+    const readers = this.#deps.queryUrls().length
+    this.#running = Promise.all(Array.from({ length: readers }, (_, reader) => this.#read(reader)))
+  }
+
+  async stop(): Promise<void> {
+    this.#cut.abort()
+    await this.#running
+  }
+
+  report(): FinalWatchReport {
+    return {
+      answers: this.#answers,
+      finalSeriesMinutes: this.#finalSeriesMinutes,
+      failures: this.#failures,
+      lastFailure: this.#lastFailure,
+      problems: this.#problems,
+      completeThroughMs: this.#completeThroughMs,
+      slowestLagMs: this.#slowestLagMs,
+    }
+  }
+
+  async #read(reader: number): Promise<void> {
+    const { hosts, everyMs, fleet } = this.#config
+    for (let turn = 0; !this.#cut.signal.aborted; turn++) {
+      const host = hosts[(turn + reader) % hosts.length] ?? 0
+      const url = this.#deps.queryUrls()[reader] ?? ''
+      const askedAtMs = Date.now()
+      const toMs = Math.ceil(askedAtMs / minuteMs) * minuteMs
+      try {
+        const question = { serverId: fleet.serverId(host), fromMs: toMs - rangeMinutes * minuteMs, toMs }
+        // Earlier answers bind later ones only if they came before these were asked.
+        const counts = new Map(this.#counts)
+        const read = await readMinutes(url, question)
+        if (read !== undefined) this.#judge(read, { host, url, counts, askedAtMs })
+      } catch (error) {
+        this.#failures++
+        this.#lastFailure = (error as Error).message
+      }
+      await delay(everyMs, undefined, { signal: this.#cut.signal }).catch(() => {})
+    }
+  }
+
+  #judge(read: MinutesRead, asked: Asked): void {
+    const { startMs, completeThroughMs } = read.answer
+    this.#answers++
+    this.#completeThroughMs = Math.max(this.#completeThroughMs, completeThroughMs)
+    // An instant can be complete for the first time a minute and the lateness after the one before it.
+    if (completeThroughMs > 0) this.#slowestLagMs = Math.max(this.#slowestLagMs, asked.askedAtMs - completeThroughMs)
+    const firstMs = Math.max(startMs, Math.floor(this.#deps.startMs() / minuteMs) * minuteMs)
+    for (let minute = firstMs; minute + minuteMs <= completeThroughMs; minute += minuteMs) {
+      this.#judgeMinute(read, { ...asked, minute })
+    }
+  }
+
+  #judgeMinute(read: MinutesRead, { host, url, counts, minute }: Asked & { minute: number }): void {
+    const { fleet, latenessMs } = this.#config
+    const { ledger } = this.#deps
+    const must = ledger.acknowledgedCells(host, minute, { beforeMs: minute + minuteMs + latenessMs })
+    const may = ledger.attemptedCells(host, minute, { beforeMs: Date.now() })
+    for (const [metric, series] of fleet.series.entries()) {
+      const found = read.minute(seriesKey(series), minute)
+      const values = valuesOf(fleet, { host, metric, minute })
+      const name = `${fleet.serverId(host)} ${describeSeries(series)}, ${new Date(minute).toISOString()}`
+      const problem = minuteProblem({ minuteMs: minute, values, must, may, found })
+      if (problem !== null) this.#note(`${url} said this is final: ${name}: ${problem}`)
+      const count = found?.count ?? 0
+      const before = counts.get(name) ?? 0
+      if (count < before) this.#note(`${url} went back: ${name}: count ${count} after ${before}, both final`)
+      this.#counts.set(name, Math.max(count, this.#counts.get(name) ?? 0))
+      this.#finalSeriesMinutes++
+    }
+  }
+
+  #note(problem: string): void {
+    if (this.#problems.length < linesMax) this.#problems.push(`${new Date().toISOString()} ${problem}`)
+  }
+}
+
+interface Asked {
+  readonly host: number
+  readonly url: string
+  readonly counts: ReadonlyMap<string, number>
+  readonly askedAtMs: number
+}

@@ -1,0 +1,201 @@
+/**
+ * What the recent ring costs beside Postgres: the same minutes are written to both, in turns, and the CPU of
+ * this process, of Redis and of Postgres is added up for each. The goal is a ratio below 1/5. Linux only; needs
+ * redis-server on the PATH.
+ *
+ *   node_modules/.bin/node loadtest/src/ring-bench.ts [--series 5000] [--minutes 60]
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SystemClock } from '@minutely/lib/clock'
+import { createLogger } from '@minutely/lib/logging'
+import { startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
+import { migrate } from '@minutely/lib/postgres/migrate'
+import { createPool, inTransaction, type PoolClient } from '@minutely/lib/postgres/pool'
+import { createRegistry } from '@minutely/lib/process-metrics'
+import type { RingRows } from '@minutely/lib/recent-ring/recent-ring'
+import { RedisRecentRing } from '@minutely/lib/recent-ring/redis-recent-ring'
+import { createRingMetrics } from '@minutely/lib/recent-ring/ring-metrics'
+import { createRedisClient } from '@minutely/lib/redis/redis-client'
+import { costOf } from './process-cost.ts'
+
+const { values: options } = parseArgs({
+  options: { series: { type: 'string', default: '5000' }, minutes: { type: 'string', default: '60' } },
+})
+const [seriesCount, minuteCount] = [Number(options.series), Number(options.minutes)]
+/** Looking at what processes cost is not free, and its garbage would be charged to what is measured. */
+const minutesPerTurn = 20
+const port = 20_000 + (process.pid % 10_000)
+const firstMinute = Math.floor(Date.now() / 3_600_000) * 60 - 60
+const log = createLogger({ level: 'error', format: 'json' })
+const clock = new SystemClock()
+const folder = await mkdtemp(join(tmpdir(), 'minutely-ring-bench-'))
+const redisServer = spawn('redis-server', [
+  '--port',
+  String(port),
+  '--bind',
+  '127.0.0.1',
+  '--save',
+  '',
+  '--dir',
+  folder,
+])
+const postgres = await startEmbeddedServer({ dataDir: join(folder, 'postgres'), onProgress: () => {} })
+const pool = createPool(postgres.connection, { name: 'bench', connectionsMax: 2 }, { log })
+const redis = createRedisClient(
+  { url: `redis://127.0.0.1:${port}`, timeoutMs: 10_000, queueBytesMax: 1 << 28, reconnectMsMax: 100 },
+  'bench',
+  { log, clock },
+)
+
+try {
+  await prepare()
+  await measure()
+} finally {
+  await redis.stop()
+  redisServer.kill()
+  await pool.end()
+  await postgres.stop()
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function prepare(): Promise<void> {
+  await migrate(pool)
+  const hour = (offset: number): string => new Date((firstMinute + offset * 60) * 60_000).toISOString()
+  for (let offset = 0; offset < Math.ceil(minuteCount / 60) + 1; offset++) {
+    await pool.query(
+      `create table minute_${offset} partition of minute for values from ('${hour(offset)}') to ('${hour(offset + 1)}')`,
+    )
+  }
+  await redis.start()
+  await new Promise<void>((resolve) => void redis.onReady(() => resolve()))
+}
+
+async function measure(): Promise<void> {
+  const metrics = createRingMetrics(createRegistry())
+  const config = {
+    prefix: 'bench',
+    hours: 48,
+    writeBudgetMs: 60_000,
+    readBudgetMs: 60_000,
+    breakerMs: 0,
+    partBytesMax: 131_072,
+    queueBytesMax: 1 << 28,
+    readKeysMax: 100_000,
+    repairRowsPerS: 1,
+  }
+  const ring = new RedisRecentRing(config, { redis, clock, log, metrics })
+  const identity = { epoch: '1', runId: redis.runId }
+  const [toPostgres, toRing] = [newCost(), newCost()]
+  for (let done = 0; done < minuteCount; done += minutesPerTurn) {
+    const block = Array.from({ length: minutesPerTurn }, (_, offset) => rowsOf(firstMinute + done + offset))
+    await charge(toPostgres, async () => {
+      for (const rows of block) await inTransaction(pool, (client) => copyRows(client, rows))
+    })
+    await charge(toRing, async () => {
+      for (const rows of block) assert.equal(await ring.push(identity, rows), 'pushed')
+    })
+  }
+  const rowCount = seriesCount * minuteCount
+  const perRow = (seconds: number): string => `${((seconds / rowCount) * 1e6).toFixed(2)} us`
+  for (const [name, cost] of Object.entries({ postgres: toPostgres, ring: toRing })) {
+    const all = cost.nodeS + cost.redisS + cost.postgresS
+    const parts = `node ${perRow(cost.nodeS)}, redis ${perRow(cost.redisS)}, postgres ${perRow(cost.postgresS)}`
+    say(`${name.padEnd(8)} ${perRow(all)} of CPU a minute of a series (${parts}); ${perRow(cost.wallS)} of time`)
+  }
+  const ratio = (toRing.nodeS + toRing.redisS) / (toPostgres.nodeS + toPostgres.postgresS)
+  const memory = /^used_memory:(\d+)/m.exec(String(await redis.call('info', ['memory'])))?.[1] ?? '0'
+  const keyHours = seriesCount * Math.ceil(minuteCount / 60)
+  say(`ratio ring / postgres: ${ratio.toFixed(3)} (goal: below 0.2)`)
+  say(`memory of Redis: ${Math.round(Number(memory) / keyHours)} bytes a series and hour`)
+}
+
+interface Cost {
+  nodeS: number
+  redisS: number
+  postgresS: number
+  wallS: number
+}
+
+function newCost(): Cost {
+  return { nodeS: 0, redisS: 0, postgresS: 0, wallS: 0 }
+}
+
+/** Looking at other processes costs time itself, which is kept out. */
+async function charge(cost: Cost, work: () => Promise<void>): Promise<void> {
+  const othersBefore = readOthers()
+  const ownBefore = readOwn()
+  await work()
+  const own = readOwn()
+  const others = readOthers()
+  cost.nodeS += own.nodeS - ownBefore.nodeS
+  cost.wallS += own.wallS - ownBefore.wallS
+  cost.redisS += others.redisS - othersBefore.redisS
+  cost.postgresS += others.postgresS - othersBefore.postgresS
+}
+
+function readOwn() {
+  const { user, system } = process.cpuUsage()
+  return { nodeS: (user + system) / 1e6, wallS: performance.now() / 1000 }
+}
+
+function readOthers() {
+  const redisS = costOf(redisServer.pid ?? 0).own.cpuS
+  return { redisS, postgresS: costOf(process.pid).descendants.cpuS - redisS }
+}
+
+function rowsOf(minute: number): RingRows {
+  const numbers = Array.from({ length: seriesCount }, (_, row) => row + 1)
+  return {
+    count: seriesCount,
+    seriesIds: Int32Array.from(numbers),
+    tags: Uint32Array.from(numbers, (id) => Math.imul(id, 2_654_435_761) >>> 0),
+    minutes: new Uint32Array(seriesCount).fill(minute),
+    seenLow: new Uint32Array(seriesCount).fill(0xffff_ffff),
+    seenHigh: new Uint32Array(seriesCount).fill(0x0fff_ffff),
+    min: Float64Array.from(numbers, (id) => id / 10),
+    max: Float64Array.from(numbers, (id) => id / 10 + minute),
+    sum: Float64Array.from(numbers, (id) => id * 7.5),
+  }
+}
+
+/** The aggregator's fast path: a binary COPY (aggregator/src/minute-copy.ts has the layout). */
+function copyRows(client: PoolClient, rows: RingRows): Promise<void> {
+  const bytes = Buffer.alloc(19 + rows.count * 78 + 2)
+  let at = bytes.write('PGCOPY\n\xff\r\n\0', 'latin1') + 8
+  const field = (size: number): number => (at = bytes.writeInt32BE(size, at))
+  for (let row = 0; row < rows.count; row++) {
+    at = bytes.writeInt16BE(7, at)
+    at = bytes.writeInt32BE(rows.seriesIds[row] as number, field(4))
+    at = bytes.writeInt32BE(1, field(4))
+    at = bytes.writeBigInt64BE(BigInt((rows.minutes[row] as number) * 60_000 - Date.UTC(2000, 0, 1)) * 1_000n, field(8))
+    at = bytes.writeUInt32BE(rows.seenHigh[row] as number, field(8))
+    at = bytes.writeUInt32BE(rows.seenLow[row] as number, at)
+    for (const column of [rows.min, rows.max, rows.sum]) at = bytes.writeDoubleBE(column[row] as number, field(8))
+  }
+  bytes.writeInt16BE(-1, at)
+  return new Promise((resolve, reject) => {
+    const copy = {
+      submit: (connection: { query(sql: string): void }) =>
+        connection.query(
+          'copy minute (series_id, tenant_id, minute_at, seen, min, max, sum) from stdin (format binary)',
+        ),
+      handleCopyInResponse: (connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }) => {
+        connection.sendCopyFromChunk(bytes)
+        connection.endCopyFrom()
+      },
+      handleCommandComplete: () => {},
+      handleReadyForQuery: () => resolve(),
+      handleError: reject,
+    }
+    client.query(copy as never)
+  })
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

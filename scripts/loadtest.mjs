@@ -1,0 +1,8 @@
+/** `npm run loadtest -- --agents 10000 --metrics 10 --minutes 3`: see loadtest/README.md. */
+import { join } from 'node:path'
+import { root } from './clone.mjs'
+import { ensureInstalled } from './install.mjs'
+import { runTool } from './run-tool.mjs'
+
+const node = await ensureInstalled()
+process.exitCode = await runTool(node, [join(root, 'loadtest', 'src', 'loadtest.ts'), ...process.argv.slice(2)])

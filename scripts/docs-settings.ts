@@ -6,25 +6,38 @@
  *     <!-- /settings -->
  */
 import { agentHttpSettings, agentSettings } from '@minutely/agent/config'
-import { aggregatorSettings } from '@minutely/aggregator/config'
+import { aggregatorSettings, aggregatorStoreSettings } from '@minutely/aggregator/config'
 import { embeddedSettings } from '@minutely/all-in-one/config'
 import { collectorSettings } from '@minutely/collector-api/config'
 import { type Settings, settingsTable } from '@minutely/lib/config'
 import { httpSettings } from '@minutely/lib/http-server'
+import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
+import { liveSettings } from '@minutely/lib/live/live-settings'
 import { loggingSettings } from '@minutely/lib/logging'
+import { postgresSettings } from '@minutely/lib/postgres/postgres-settings'
+import { ringSettings } from '@minutely/lib/recent-ring/ring-settings'
+import { redisSettings } from '@minutely/lib/redis/redis-settings'
 import { postgresLogSettings } from '@minutely/lib/sample-log/postgres-log-settings'
+import { schemaRegistrySettings } from '@minutely/lib/schema-registry/schema-registry-settings'
 import { querySettings } from '@minutely/query-api/config'
 
 export const settingsByName: ReadonlyMap<string, Settings> = new Map<string, Settings>([
   ['agent', agentSettings],
   ['agent-http', agentHttpSettings],
   ['aggregator', aggregatorSettings],
+  ['aggregator-store', aggregatorStoreSettings],
   ['collector', collectorSettings],
   ['embedded', embeddedSettings],
   ['http', httpSettings],
+  ['kafka', kafkaLogSettings],
+  ['live', liveSettings],
   ['log', postgresLogSettings],
   ['logging', loggingSettings],
+  ['postgres', postgresSettings],
   ['query', querySettings],
+  ['redis', redisSettings],
+  ['ring', ringSettings],
+  ['schema-registry', schemaRegistrySettings],
 ])
 
 const tablePattern = /<!-- settings:(\S+) -->\n[\s\S]*?<!-- \/settings -->/g

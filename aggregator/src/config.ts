@@ -1,5 +1,13 @@
 /** Settings of the aggregator. Durations in ms, sizes in bytes. */
 import { type ConfigOf, integer, type Settings } from '@minutely/lib/config'
+import { httpSettings } from '@minutely/lib/http-server'
+import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
+import { liveSettings } from '@minutely/lib/live/live-settings'
+import { loggingSettings } from '@minutely/lib/logging'
+import { postgresSettings } from '@minutely/lib/postgres/postgres-settings'
+import { ringSettings } from '@minutely/lib/recent-ring/ring-settings'
+import { redisSettings } from '@minutely/lib/redis/redis-settings'
+import { schemaRegistrySettings } from '@minutely/lib/schema-registry/schema-registry-settings'
 
 export const aggregatorSettings = {
   latenessMs: {
@@ -34,7 +42,14 @@ export const aggregatorSettings = {
     shape: integer({ min: 1_048_576, max: 1_099_511_627_776 }),
     default: '536870912',
     unit: 'bytes',
-    description: 'Memory of the open minutes of a partition; past it the oldest is stored early and merged later',
+    description: 'Memory of all open minutes of the process; past it the oldest are stored early and merged later',
+  },
+  readyLagMs: {
+    name: 'READY_LAG_MS',
+    shape: integer({ min: 1_000, max: 86_400_000 }),
+    default: '30000',
+    unit: 'ms',
+    description: 'How far a partition may lag behind the log when the aggregator first says that it is ready',
   },
   readBytesMax: {
     name: 'AGGREGATOR_READ_BYTES_MAX',
@@ -53,3 +68,26 @@ export const aggregatorSettings = {
 } satisfies Settings
 
 export type AggregatorConfig = ConfigOf<typeof aggregatorSettings>
+
+export const aggregatorStoreSettings = {
+  connectionsMax: {
+    name: 'AGGREGATOR_CONNECTIONS_MAX',
+    shape: integer({ min: 2, max: 200 }),
+    default: '8',
+    description: 'Connections to Postgres for storing; further flushes wait for one',
+  },
+} satisfies Settings
+
+/** Of the process, when it runs alone (main.ts). */
+export const aggregatorProcessSettings = {
+  http: { ...httpSettings, port: { ...httpSettings.port, default: '7073' } },
+  logging: loggingSettings,
+  kafka: kafkaLogSettings,
+  schemas: schemaRegistrySettings,
+  postgres: postgresSettings,
+  redis: redisSettings,
+  ring: ringSettings,
+  live: liveSettings,
+  store: aggregatorStoreSettings,
+  aggregator: aggregatorSettings,
+} as const satisfies Readonly<Record<string, Settings>>

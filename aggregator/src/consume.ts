@@ -1,33 +1,49 @@
 /**
- * The loop of one partition: read, fold, close, store, publish, commit. In that order: Postgres is the truth, and only
- * what it holds may be forgotten by the log or shown as final to a viewer.
+ * The loop of one partition: read, fold, close, store, push, publish, commit. In that order: Postgres is the truth, and
+ * only what it holds may be forgotten by the log, kept in the ring, or shown as final to a viewer.
  *
  * The position that is committed is the first record that an open minute still needs; a restart replays from there,
  * and the merge makes the replay harmless. Postgres keeps the same position beside the minutes; the lower of the two
  * counts, so a database that was restored or failed over a few seconds back gets its minutes again, also when that
  * happens while this runs (partition-progress.ts).
  * While the store fails nothing more is read, so memory stays within the windows' bound.
+ *
+ * What cannot be read is set aside before the position moves past it; what the log has dropped unread is a recorded gap
+ * (log-gaps.ts).
  */
 import assert from 'node:assert/strict'
 import type { Clock } from '@minutely/lib/clock'
-import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import type { Pool } from '@minutely/lib/postgres/pool'
-import type { LogBatch, LogConsumer, LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
-import { minuteMs } from '@minutely/schema/limits'
-import { CodecError, decodeSampleRecord, type SampleSection } from '@minutely/schema/sample-codec'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
+import { voidRing } from '@minutely/lib/recent-ring/ring-state'
+import type {
+  DeadLetters,
+  LogBatch,
+  LogConsumer,
+  LogGap,
+  LogPartition,
+  LogRecord,
+  NewDeadLetter,
+} from '@minutely/lib/sample-log/sample-log'
 import type { AggregatorConfig } from './config.ts'
+import { foldRecord } from './fold-record.ts'
 import { publishMinutes } from './live-minutes.ts'
+import { recordGap } from './log-gaps.ts'
 import type { AggregatorMetrics } from './metrics.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
 import { MinuteWindows } from './minute-window.ts'
 import type { OpenMinute } from './open-minute.ts'
-import { type ProgressVersion, readProgress, StoreRewoundError } from './partition-progress.ts'
+import { PartitionGauges } from './partition-gauges.ts'
+import { beginProgress, type ProgressVersion, readProgress, StoreRewoundError } from './partition-progress.ts'
+import { pushMinutes } from './push-minutes.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import { SeriesSlots, type SlotEntry } from './series-slots.ts'
 import { announceSeries, type Stored, storeMinutes } from './store-minutes.ts'
 import { stubbornly } from './stubbornly.ts'
 import { Watermark } from './watermark.ts'
+import { type WindowBudget, windowBounds } from './window-budget.ts'
 
 /** Longest wait for a record: how closely an idle partition follows the wall clock. */
 const waitMs = 1_000
@@ -35,10 +51,13 @@ const sweepEveryMs = 10 * 60_000
 
 export interface ConsumeDeps {
   readonly consumer: LogConsumer
+  readonly deadLetters: DeadLetters
+  readonly budget: WindowBudget
+  readonly ring: RecentRing
   readonly pool: Pool
   readonly dictionary: SeriesDictionary
   readonly partitions: MinutePartitions
-  readonly live: LiveChannel
+  readonly live: LiveWriter
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: AggregatorMetrics
@@ -52,18 +71,24 @@ export class PartitionConsumer {
   storing: readonly OpenMinute[] = []
   /** Closed and stored up to here, ms since the epoch; 0 until it is known. */
   completeThroughMs = 0
+  /** The log has been read to about its end since this began. */
+  caughtUp = false
   readonly #config: AggregatorConfig
   readonly #deps: ConsumeDeps
+  readonly #gauges: PartitionGauges
   #watermark: Watermark
   /** Every record before this one is folded. */
   #position = 0
   #version: ProgressVersion
   #sweptAtMs = 0
+  /** Read but unreadable, to be set aside before the next flush. */
+  #unreadable: NewDeadLetter[] = []
 
   constructor(partition: LogPartition, config: AggregatorConfig, deps: ConsumeDeps) {
     this.partition = partition
     this.#config = config
     this.#deps = deps
+    this.#gauges = new PartitionGauges(partition, deps)
     this.windows = this.#windowsFrom(0)
     this.#watermark = new Watermark(config, 0)
   }
@@ -76,21 +101,27 @@ export class PartitionConsumer {
       } catch (error) {
         if (!(error instanceof StoreRewoundError)) throw error
         this.#deps.log.error({ err: error, ...this.partition }, 'starting again from what the database has')
+        // It may hold what the database has lost.
+        await this.#until('voiding the ring', signal, () => voidRing(this.#deps.pool, 'the database lost commits'))
         this.#deps.dictionary.forget()
         this.#deps.partitions.forget()
       }
     }
+    this.#deps.budget.forget(this)
+    this.#gauges.remove()
   }
 
   async #runFromStored(signal: AbortSignal): Promise<void> {
-    await this.#stubbornly('resuming', signal, () => this.#resume())
+    await this.#until('resuming', signal, () => this.#resume())
     while (!signal.aborted) {
       const read = await this.#stubbornly('reading the log', signal, () => this.#read(signal))
       if (read === undefined) return
       const { batch, askedAtMs } = read
+      if (batch.gap !== undefined && !(await this.#crossGap(batch.gap, signal))) return
       for (const record of batch.records) {
         this.#fold(record)
         this.#position = record.position + 1
+        this.#deps.budget.report(this, this.windows.bytesHeld)
         if (this.windows.overflowing && !(await this.#flush(signal))) return
       }
       this.#position = batch.nextPosition
@@ -102,52 +133,75 @@ export class PartitionConsumer {
 
   /** Stores and commits what is due, if anything is. @returns false when the signal aborted before that. */
   async #flush(signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#until('setting aside', signal, () => this.#setAside()))) return false
     const added = this.slots.takeAdded()
-    if (added.length > 0 && !(await this.#stubbornly('announcing series', signal, () => this.#announce(added)))) {
-      return false
-    }
+    if (added.length > 0 && !(await this.#until('announcing series', signal, () => this.#announce(added)))) return false
     for (;;) {
       const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
-      if (closed.length === 0 && this.windows.closedThroughMs <= this.completeThroughMs) return true
+      const hasNews = this.windows.closedThroughMs > this.completeThroughMs && this.#version !== undefined
+      if (closed.length === 0 && !hasNews) return true
       if (!(await this.#storeClosed(closed, signal))) return false
     }
   }
 
-  /** Postgres first, then viewers, then the log. @returns false when the signal aborted before that. */
+  /** @returns false when the signal aborted before that. */
+  async #crossGap(gap: LogGap, signal: AbortSignal): Promise<boolean> {
+    const { metrics, log } = this.#deps
+    log.error({ ...this.partition, ...gap }, 'the log no longer has records that were not read; they are lost')
+    metrics.logGaps.inc({ reason: gap.reason })
+    // Positions behind it are another log's: none of the open minutes may refer to those before.
+    const open = gap.reason === 'rewound' ? this.windows.giveAll() : []
+    if (open.length > 0 && !(await this.#storeClosed(open, signal))) return false
+    return this.#until('recording a gap', signal, async () => {
+      this.#version = await recordGap(gap, { partition: this.partition, version: this.#version }, this.#deps)
+    })
+  }
+
+  /** Postgres first, then the ring, viewers, and the log. @returns false when the signal aborted before that. */
   async #storeClosed(closed: readonly OpenMinute[], signal: AbortSignal): Promise<boolean> {
     this.storing = closed
     const stored = await this.#stubbornly('storing minutes', signal, () => this.#store(closed))
     if (stored === undefined) return false
+    if (!(await this.#until('pushing to the ring', signal, () => pushMinutes(stored.ring, this.#deps)))) return false
     // In this order readers find a minute in memory, in the store, or in both, but never in neither (read-range.ts).
     this.completeThroughMs = this.windows.closedThroughMs
     this.storing = []
-    this.#publish(closed.filter((minute) => !stored.merged.has(minute)))
+    publishMinutes(
+      this,
+      closed.filter((minute) => !stored.merged.has(minute)),
+      this.#deps,
+    )
     this.windows.recycle(closed)
+    this.#deps.budget.report(this, this.windows.bytesHeld)
     if (this.#deps.consumer.commitWithin !== undefined) return true
-    return (await this.#stubbornly('committing', signal, () => this.#commit())) !== undefined
+    const { consumer } = this.#deps
+    return this.#until('committing', signal, () =>
+      consumer.commit(this.partition, this.windows.resumeAt(this.#position)),
+    )
   }
 
-  async #resume(): Promise<true> {
-    const stored = await readProgress(this.#deps.pool, this.partition)
-    this.#position = Math.min(await this.#deps.consumer.committed(this.partition), stored.position)
+  async #resume(): Promise<void> {
+    const { consumer, pool } = this.#deps
+    const stored = await readProgress(pool, this.partition)
+    this.#position =
+      stored.position === undefined
+        ? await consumer.oldest(this.partition)
+        : Math.min(await consumer.committed(this.partition), stored.position)
     this.#version = stored.version
     this.completeThroughMs = stored.completeThroughMs
     this.slots = new SeriesSlots()
     this.storing = []
+    this.#unreadable = []
     this.windows = this.#windowsFrom(this.completeThroughMs)
     this.#watermark = new Watermark(this.#config, this.completeThroughMs)
-    this.#deps.log.info(
+    this.#deps.log.debug(
       { ...this.partition, position: this.#position, completeThrough: new Date(this.completeThroughMs).toISOString() },
       'reading a partition',
     )
-    return true
   }
 
   #windowsFrom(closedThroughMs: number): MinuteWindows {
-    const { windowBytesMax: bytesMax, lateHoldMs, latenessMs, lateMinutesMax } = this.#config
-    // Those that lateness keeps open are no excess.
-    const openMinutesMax = this.#config.openMinutesMax + Math.floor(latenessMs / minuteMs)
-    return new MinuteWindows({ openMinutesMax, lateMinutesMax, bytesMax, lateHoldMs }, closedThroughMs)
+    return new MinuteWindows(windowBounds(this.#config, this.#deps.budget), closedThroughMs)
   }
 
   /** askedAtMs: whatever is appended from this instant on may be missing from the answer, however late that comes. */
@@ -159,41 +213,23 @@ export class PartitionConsumer {
     return { batch: await consumer.read({ partition, position: this.#position, bytesMax, waitMs, signal }), askedAtMs }
   }
 
-  #fold({ position, appendedAtMs, payload }: LogRecord): void {
-    const { metrics } = this.#deps
-    try {
-      const { sections } = decodeSampleRecord(payload)
-      let outcome = 'read'
-      for (const section of sections) if (!this.#foldSection(section, position)) outcome = 'damaged'
-      metrics.records.inc({ outcome })
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error
-      metrics.records.inc({ outcome: 'unreadable' })
-      this.#report(error, { position, bytes: payload.length })
-    }
-    this.#watermark.observe(appendedAtMs)
+  #fold(record: LogRecord): void {
+    const { slots, windows } = this
+    const damage = foldRecord(record, { slots, windows, trustedMs: this.#watermark.trustedMs }, this.#deps)
+    if (damage !== undefined) this.#unreadable.push({ ...this.partition, ...record, ...damage })
+    this.#watermark.observe(record.appendedAtMs)
   }
 
-  /** @returns false when the section is unreadable. Its neighbours are still good. */
-  #foldSection(section: SampleSection, position: number): boolean {
-    const { samples } = this.#deps.metrics
-    try {
-      const slots = this.slots.slotsOf(section)
-      const counts = this.windows.fold(section, slots, { position, trustedMs: this.#watermark.trustedMs })
-      samples.inc({ outcome: 'folded' }, counts.folded)
-      samples.inc({ outcome: 'duplicate' }, counts.duplicate)
-      samples.inc({ outcome: 'conflict' }, counts.conflict)
-      return true
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error
-      this.#report(error, { position, tenantId: section.tenantId, serverId: section.serverId })
-      return false
+  /** Once more after a crash in between: a dead letter may be there twice, but never not at all. */
+  async #setAside(): Promise<void> {
+    const { deadLetters, metrics, log } = this.#deps
+    for (let [letter] = this.#unreadable; letter !== undefined; [letter] = this.#unreadable) {
+      await deadLetters.add(letter)
+      this.#unreadable.shift()
+      const { topic, partition, position, reason, detail } = letter
+      metrics.deadLetters.inc({ reason })
+      log.error({ topic, partition, position, reason, detail }, 'a record of the log is unreadable; it is set aside')
     }
-  }
-
-  /** Nothing of ours writes such a thing: the storage below is damaged. */
-  #report(error: CodecError, where: object): void {
-    this.#deps.log.error({ err: error, ...this.partition, ...where }, 'a part of the log is unreadable; it is skipped')
   }
 
   async #store(minutes: readonly OpenMinute[]): Promise<Stored> {
@@ -215,40 +251,42 @@ export class PartitionConsumer {
     return stored
   }
 
-  async #announce(added: readonly SlotEntry[]): Promise<true> {
-    const progress = { partition: this.partition, version: this.#version }
+  async #announce(added: readonly SlotEntry[]): Promise<void> {
+    const { partition } = this
+    this.#version ??= await beginProgress(this.#deps.pool, partition, {
+      position: this.windows.resumeAt(this.#position),
+      completeThroughMs: this.#watermark.closedThroughMs,
+    })
+    const progress = { partition, version: this.#version }
     this.#version = await announceSeries(added, progress, { ...this.#deps, slots: this.slots })
-    return true
-  }
-
-  /** A viewer's trouble is no reason not to commit. */
-  #publish(minutes: readonly OpenMinute[]): void {
-    try {
-      publishMinutes(this, minutes, this.#deps.live)
-    } catch (error) {
-      this.#deps.log.warn({ err: error }, 'viewers were not told of a minute')
-    }
-  }
-
-  async #commit(): Promise<true> {
-    await this.#deps.consumer.commit(this.partition, this.windows.resumeAt(this.#position))
-    return true
   }
 
   #observe(batch: LogBatch): void {
-    const { metrics, clock } = this.#deps
-    const { topic, partition } = this.partition
-    const label = { topic, partition: String(partition) }
-    metrics.openMinutes.set(label, this.windows.open.length)
-    metrics.windowBytes.set(label, this.windows.bytes)
-    metrics.activeSeries.set(label, this.slots.activeCount)
-    metrics.completeThrough.set(label, this.completeThroughMs / 1000)
+    const { clock } = this.#deps
+    const { windows, slots, completeThroughMs } = this
     const last = batch.records.at(-1)
-    metrics.lagSeconds.set(label, last === undefined ? 0 : Math.max(0, clock.nowMs() - last.appendedAtMs) / 1000)
+    const lagMs = last === undefined ? 0 : Math.max(0, clock.nowMs() - last.appendedAtMs)
+    this.#gauges.set({
+      openMinutes: windows.open.length,
+      windowBytes: windows.bytesHeld,
+      activeSeries: slots.activeCount,
+      completeThroughMs,
+      lagMs,
+    })
+    if (batch.atEnd || (last !== undefined && lagMs < this.#config.readyLagMs)) this.caughtUp = true
     if (clock.nowMs() - this.#sweptAtMs < sweepEveryMs) return
     this.#sweptAtMs = clock.nowMs()
-    const open = this.windows.open
-    this.slots.sweep(this.#watermark.trustedMs, (slot) => open.some((minute) => minute.rowOf(slot) >= 0))
+    const { open } = windows
+    slots.sweep(this.#watermark.trustedMs, (slot) => open.some((minute) => minute.rowOf(slot) >= 0))
+  }
+
+  /** @returns false when the signal aborted before it succeeded. */
+  async #until(doing: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<boolean> {
+    const done = async (): Promise<true> => {
+      await work()
+      return true
+    }
+    return (await this.#stubbornly(doing, signal, done)) === true
   }
 
   #stubbornly<T>(doing: string, signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {

@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { VirtualClock } from '@minutely/lib/clock'
-import { LiveChannel } from '@minutely/lib/live-channel'
+import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { Pool, PostgresConnection } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
+import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
 import { PostgresSampleLog } from '@minutely/lib/sample-log/postgres-sample-log'
 import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
@@ -19,6 +20,7 @@ import { type Grid, MinuteModel, sectionOf, storedTable } from './minute-model.t
 import { MinutePartitions } from './minute-partitions.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
 import { SteppedLog } from './stepped-log.ts'
+import { WindowBudget } from './window-budget.ts'
 
 export const rigStartMs = Date.UTC(2027, 0, 15, 9, 57)
 export const rigConfig: AggregatorConfig = {
@@ -27,6 +29,7 @@ export const rigConfig: AggregatorConfig = {
   openMinutesMax: 8,
   lateMinutesMax: 8,
   windowBytesMax: 1 << 29,
+  readyLagMs: 30_000,
   readBytesMax: 1 << 22,
   retentionHours: 48,
 }
@@ -49,7 +52,8 @@ export interface Running {
 
 export class ConsumerRig {
   readonly clock = new VirtualClock(rigStartMs)
-  readonly live = new LiveChannel()
+  readonly ring = new AbsentRecentRing()
+  readonly live = new LocalLiveChannel()
   readonly metrics = createAggregatorMetrics(new Registry())
   model = new MinuteModel()
   readonly pool: Pool
@@ -61,7 +65,7 @@ export class ConsumerRig {
     this.pool = database.pool
     this.#options = options
     this.log = new PostgresSampleLog(
-      { partitionCount, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 24 },
+      { partitionCount, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 24, deadLettersMax: 1_000 },
       { ...database, clock: this.clock, log: silentLog },
     )
   }
@@ -93,20 +97,20 @@ export class ConsumerRig {
     const { clock, live, metrics } = this
     const log = new SteppedLog(this.#member, { apart: this.#options.apart ?? false })
     const abort = new AbortController()
-    const consumer = new PartitionConsumer(
-      this.partition(partition),
-      { ...rigConfig, ...this.#options.config },
-      {
-        consumer: log,
-        pool,
-        dictionary: new SeriesDictionary(pool),
-        partitions: new MinutePartitions(pool),
-        live,
-        clock,
-        log: silentLog,
-        metrics,
-      },
-    )
+    const config = { ...rigConfig, ...this.#options.config }
+    const consumer = new PartitionConsumer(this.partition(partition), config, {
+      consumer: log,
+      deadLetters: this.log.deadLetters,
+      budget: new WindowBudget(config.windowBytesMax),
+      ring: this.ring,
+      pool,
+      dictionary: new SeriesDictionary(pool),
+      partitions: new MinutePartitions(pool),
+      live,
+      clock,
+      log: silentLog,
+      metrics,
+    })
     const done = consumer.run(abort.signal)
     const crash = async (): Promise<void> => {
       abort.abort()

@@ -1,5 +1,6 @@
 /** Minutes of one server as live events carry them: open ones (provisional) and those just stored. */
-import type { LiveChannel, ServerKey } from '@minutely/lib/live-channel'
+import type { LiveWriter, ServerKey } from '@minutely/lib/live/live-channel'
+import type { Logger } from '@minutely/lib/logging'
 import { minuteMs, secondsPerMinute } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import type { PartitionConsumer } from './consume.ts'
@@ -20,9 +21,21 @@ export function openMinutesOf(consumer: PartitionConsumer, key: ServerKey): Live
 
 /**
  * Tells viewers of minutes that have just been stored. Not of those of which this is only a part, and not of those that
- * were given out early and are not closed: a viewer reads the range again.
+ * were given out early and are not closed: a viewer reads the range again. A viewer's trouble is no reason not to commit.
  */
-export function publishMinutes(consumer: PartitionConsumer, stored: readonly OpenMinute[], live: LiveChannel): void {
+export function publishMinutes(
+  consumer: PartitionConsumer,
+  stored: readonly OpenMinute[],
+  { live, log }: { live: LiveWriter; log: Logger },
+): void {
+  try {
+    publish(consumer, stored, live)
+  } catch (error) {
+    log.warn({ err: error }, 'viewers were not told of a minute')
+  }
+}
+
+function publish(consumer: PartitionConsumer, stored: readonly OpenMinute[], live: LiveWriter): void {
   if (live.watchedCount === 0) return
   for (const minute of stored) {
     if (minute.reopened || minute.minuteMs + minuteMs > consumer.completeThroughMs) continue

@@ -16,7 +16,7 @@ import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { mergeSums } from '@minutely/schema/decimal-sum'
 import { secondsPerMinute } from '@minutely/schema/limits'
 import type { MinuteRows } from './minute-copy.ts'
-import { bitCount, rollUp, secondsPerHalf } from './roll-up.ts'
+import { bitCount, type RolledMinute, rollUp, secondsPerHalf } from './roll-up.ts'
 
 export interface StoredMinute {
   readonly low: number
@@ -32,22 +32,30 @@ const roundsMax = 10
 /** Rows in one statement: a fraction of a second each, so that no minute is too large for the statement timeout. */
 const rowsPerStatementMax = 5_000
 
-/** @returns seconds that were new to the store. */
-export async function mergeMinute(client: PoolClient, rows: MinuteRows, values: Float64Array): Promise<number> {
+export interface MergedMinute {
+  /** Seconds that were new to the store. */
+  readonly newSeconds: number
+  /** The rows as they are in the store now. */
+  readonly stored: RolledMinute
+}
+
+export async function mergeMinute(client: PoolClient, rows: MinuteRows, values: Float64Array): Promise<MergedMinute> {
   // Everybody in the same order: a deadlock (then the flush is tried again) stays rare.
   const order = Array.from({ length: rows.rolled.rowCount }, (_, row) => row)
   order.sort((a, b) => (rows.seriesIds[a] as number) - (rows.seriesIds[b] as number))
+  const stored = copyOf(rows.rolled)
   let newSeconds = 0
   for (let from = 0; from < order.length; from += rowsPerStatementMax) {
-    newSeconds += await mergeRows(client, rows, { values, pending: order.slice(from, from + rowsPerStatementMax) })
+    const pending = order.slice(from, from + rowsPerStatementMax)
+    newSeconds += await mergeRows(client, rows, { values, pending, result: stored })
   }
-  return newSeconds
+  return { newSeconds, stored }
 }
 
 async function mergeRows(
   client: PoolClient,
   rows: MinuteRows,
-  { values, pending }: { values: Float64Array; pending: number[] },
+  { values, pending, result }: { values: Float64Array; pending: number[]; result: RolledMinute },
 ): Promise<number> {
   let newSeconds = 0
   for (let round = 0; pending.length > 0; round++) {
@@ -66,6 +74,7 @@ async function mergeRows(
         incomingRow(rows, row),
         values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute),
       )
+      putRow(result, row, merged)
       if (merged === existing) continue
       newSeconds += countOf(merged) - countOf(existing)
       changed.push({ row, merged })
@@ -115,6 +124,26 @@ function incomingRow({ rolled }: MinuteRows, row: number): StoredMinute {
     max: rolled.max[row] as number,
     sum: rolled.sum[row] as number,
   }
+}
+
+function copyOf(rolled: RolledMinute): RolledMinute {
+  const { rowCount, seenLow, seenHigh, min, max, sum } = rolled
+  return {
+    rowCount,
+    seenLow: seenLow.slice(),
+    seenHigh: seenHigh.slice(),
+    min: min.slice(),
+    max: max.slice(),
+    sum: sum.slice(),
+  }
+}
+
+function putRow(rolled: RolledMinute, row: number, { low, high, min, max, sum }: StoredMinute): void {
+  rolled.seenLow[row] = low
+  rolled.seenHigh[row] = high
+  rolled.min[row] = min
+  rolled.max[row] = max
+  rolled.sum[row] = sum
 }
 
 const countOf = ({ low, high }: StoredMinute): number => bitCount(low) + bitCount(high)

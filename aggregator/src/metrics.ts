@@ -16,6 +16,18 @@ export function createAggregatorMetrics(registry: Registry) {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    logGaps: new Counter({
+      name: 'minutely_aggregator_log_gaps_total',
+      help: 'Stretches of the log that were gone before they were read, by reason; each is a row of the table log_gap',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: 'minutely_aggregator_dead_letters_total',
+      help: 'Log records set aside because they could not be read, by reason; `npm run dead-letters -- list` shows them',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
     rows: new Counter({
       name: 'minutely_aggregator_stored_minutes_total',
       help: 'Series-minutes stored, by path: copy (new) or merge (existed, or late)',

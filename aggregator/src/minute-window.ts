@@ -36,6 +36,7 @@ export interface WindowsConfig {
   readonly openMinutesMax: number
   /** Late ones: small, and a backfill of two days touches 2,880 of them at once. */
   readonly lateMinutesMax: number
+  /** May change while minutes are open (window-budget.ts). */
   readonly bytesMax: number
   /** How long a late minute gathers before it is merged, in trusted time. */
   readonly lateHoldMs: number
@@ -69,6 +70,15 @@ export class MinuteWindows {
     let bytes = 0
     for (const minute of this.#open.values()) bytes += minute.bytes
     return bytes
+  }
+
+  /** With the matrices that are kept for the next minutes. */
+  get bytesHeld(): number {
+    return this.bytes + this.#spareBytes
+  }
+
+  get #spareBytes(): number {
+    return this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 
   /** More is open than may be: closeUpTo brings it back within the bounds. */
@@ -175,6 +185,7 @@ export class MinuteWindows {
       for (const minute of cheapest.slice(0, excess)) give(minute)
     }
     let bytes = this.bytes
+    if (bytes + this.#spareBytes > this.#config.bytesMax) this.#spare.length = 0
     for (const minute of this.open) {
       if (bytes <= this.#config.bytesMax) break
       bytes -= minute.bytes
@@ -183,9 +194,17 @@ export class MinuteWindows {
     return given
   }
 
+  /** Gives out everything, early where it must be: what the log has from here on is another log's. */
+  giveAll(): OpenMinute[] {
+    const given = this.open
+    for (const minute of given) if (!minute.late) this.#givenEarly.add(minute.minuteMs)
+    this.#open.clear()
+    return given
+  }
+
   /** Takes back the matrices of minutes that nobody looks at any more. */
   recycle(minutes: readonly OpenMinute[]): void {
-    let bytes = this.bytes + this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    let bytes = this.bytesHeld
     for (const { reopened, rowCount, values } of minutes) {
       if (reopened || this.#spare.length === sparesMax) continue
       // Spares are kept where there is room, not beside the bound.

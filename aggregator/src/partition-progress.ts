@@ -9,15 +9,18 @@
  * Every writer locks the row before it touches anything else, so that two owners of one partition (one paused,
  * replaced and continued) take turns instead of running into a deadlock.
  */
-import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
+import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 
 /** updated_at as Postgres writes it, to the microsecond; undefined: nothing was ever written. */
 export type ProgressVersion = string | undefined
 
 export interface StoredProgress {
-  /** The first record that is not, or not in full, in the minutes. */
-  readonly position: number
+  /**
+   * The first record that is not, or not in full, in the minutes. Undefined: nothing was ever stored, or what was is
+   * lost; then everything the log has is needed, whatever position was committed there.
+   */
+  readonly position: number | undefined
   readonly completeThroughMs: number
   readonly version: ProgressVersion
 }
@@ -27,10 +30,6 @@ export class StoreRewoundError extends Error {
   override readonly name = 'StoreRewoundError'
 }
 
-/**
- * Without a row nothing was ever stored, or what was is lost: then everything the log has is needed, whatever the
- * position that was committed there.
- */
 export async function readProgress(pool: Pool, { topic, partition }: LogPartition): Promise<StoredProgress> {
   const { rows } = await pool.query<{ position: number; complete_ms: number; version: string }>(
     `select position::float8, (extract(epoch from complete_through_at) * 1000)::float8 as complete_ms,
@@ -39,7 +38,7 @@ export async function readProgress(pool: Pool, { topic, partition }: LogPartitio
     [topic, partition],
   )
   const [row] = rows
-  return { position: row?.position ?? 0, completeThroughMs: row?.complete_ms ?? 0, version: row?.version }
+  return { position: row?.position, completeThroughMs: row?.complete_ms ?? 0, version: row?.version }
 }
 
 /** @throws StoreRewoundError when the row is not the known one or a later one. */
@@ -55,6 +54,33 @@ export async function lockProgress(
   )
   const kept = rows[0]?.current ?? known === undefined
   if (!kept) throw new StoreRewoundError(`the database lost commits: what was stored at ${known} is not there any more`)
+}
+
+/**
+ * The first row of a partition: before its first series becomes known to readers, so that they do not take the minutes
+ * of other partitions for its own. A partition without samples has no row and holds nobody back.
+ */
+export async function beginProgress(
+  pool: Pool,
+  partition: LogPartition,
+  reached: { position: number; completeThroughMs: number },
+): Promise<ProgressVersion> {
+  return inTransaction(pool, (client) => saveProgress(client, partition, reached))
+}
+
+/** After the log began anew: the position goes back, alone. @returns undefined when there is no row. */
+export async function resetProgress(
+  client: PoolClient,
+  { topic, partition }: LogPartition,
+  position: number,
+): Promise<ProgressVersion> {
+  const { rows } = await client.query<{ version: string }>(
+    `update partition_progress set position = $3, updated_at = greatest(updated_at + interval '1 microsecond', now())
+     where topic = $1 and partition = $2
+     returning updated_at::text as version`,
+    [topic, partition, position],
+  )
+  return rows[0]?.version
 }
 
 /** Neither the position nor the instant ever goes back: whoever writes has stored all before both. */

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Pool } from '@minutely/lib/postgres/pool'
+import { identityTag } from '@minutely/lib/recent-ring/recent-ring'
 import { seriesIdentity } from '@minutely/schema/series-identity'
 import type { SlotEntry } from './series-slots.ts'
 
@@ -55,7 +56,9 @@ export class SeriesDictionary {
       const ids = await this.#insertOrFind([...pending], firstSeenMs)
       for (const [identity, seriesId] of ids) {
         const entry = pending.get(identity)
-        if (entry !== undefined) entry.seriesId = seriesId
+        if (entry === undefined) continue
+        entry.seriesId = seriesId
+        entry.tag = identityTag(identity)
       }
       pending = new Map([...pending].filter(([identity]) => !ids.has(identity)))
     }

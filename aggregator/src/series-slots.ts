@@ -30,6 +30,8 @@ export interface SlotEntry {
   readonly series: SeriesRef
   /** Row of the dictionary in Postgres; set when it is first stored. */
   seriesId: number | undefined
+  /** 32 bits of its identity; set with seriesId. */
+  tag: number
   /** Newest minute that had a sample, ms since the epoch. */
   lastMinuteMs: number
 }
@@ -114,7 +116,7 @@ export class SeriesSlots {
     const known = server.slotByKey.get(key)
     if (known !== undefined) return known
     const slot = this.#free.pop() ?? this.#entries.length
-    const entry = { server, series, seriesId: undefined, lastMinuteMs: startMs }
+    const entry = { server, series, seriesId: undefined, tag: 0, lastMinuteMs: startMs }
     this.#entries[slot] = entry
     this.#added.push(entry)
     server.slotByKey.set(key, slot)

@@ -5,9 +5,10 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { ReadinessCheck } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
-import type { LiveChannel, LiveSource } from '@minutely/lib/live-channel'
+import type { LiveSource, LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import type { Pool } from '@minutely/lib/postgres/pool'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogConsumer, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { Registry } from 'prom-client'
 import type { AggregatorConfig } from './config.ts'
@@ -15,16 +16,20 @@ import { PartitionConsumer } from './consume.ts'
 import { openMinutesOf } from './live-minutes.ts'
 import { createAggregatorMetrics } from './metrics.ts'
 import { MinutePartitions } from './minute-partitions.ts'
+import { retirePartitions } from './retired-partitions.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
+import { WindowBudget } from './window-budget.ts'
 
 const groupName = 'aggregators'
 const retentionEveryMs = 10 * 60_000
 const provisionalEveryMs = 2_000
+const retireEveryMs = 60_000
 
 export interface AggregatorDeps {
   readonly sampleLog: SampleLog
   readonly pool: Pool
-  readonly live: LiveChannel
+  readonly live: LiveWriter
+  readonly ring: RecentRing
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -45,6 +50,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
   const metrics = createAggregatorMetrics(deps.registry)
   const partitions = new MinutePartitions(pool)
   const dictionary = new SeriesDictionary(pool)
+  const budget = new WindowBudget(config.windowBytesMax)
   const running = new Set<RunningConsumer>()
   const stopping = new AbortController()
   let membership: LogConsumer | undefined
@@ -57,6 +63,8 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
     const consumer = new PartitionConsumer(partition, config, {
       ...deps,
       consumer: member,
+      deadLetters: sampleLog.deadLetters,
+      budget,
       dictionary,
       partitions,
       metrics,
@@ -78,7 +86,8 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
   const source: LiveSource = {
     openMinutes: (server) => owners().flatMap((consumer) => openMinutesOf(consumer, server)),
     completeThroughMs: () => {
-      const instants = owners().map((consumer) => consumer.completeThroughMs)
+      // One that never had a sample holds nobody back.
+      const instants = owners().flatMap(({ completeThroughMs }) => (completeThroughMs === 0 ? [] : completeThroughMs))
       return instants.length === 0 ? 0 : Math.min(...instants)
     },
   }
@@ -95,6 +104,16 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       if (dropped.length > 0) log.info({ dropped }, 'dropped hours past the retention')
     } catch (error) {
       log.warn({ err: error }, 'retention failed; it is tried again')
+    }
+  }
+
+  const retire = async (): Promise<void> => {
+    try {
+      const retired = await retirePartitions(sampleLog, pool)
+      if (retired.length > 0)
+        log.warn({ retired }, 'the log no longer has these partitions; their progress is forgotten')
+    } catch (error) {
+      log.warn({ err: error }, 'the partitions of the log could not be compared with their progress; tried again')
     }
   }
 
@@ -115,11 +134,21 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
           if (membership === undefined) assigned.push(partition)
           else begin(partition, membership)
         },
-        revoked: end,
+        revoked: (partition) => {
+          const early = assigned.findIndex(
+            (one) => one.topic === partition.topic && one.partition === partition.partition,
+          )
+          if (early >= 0) assigned.splice(early, 1)
+          end(partition)
+        },
       })
       for (const partition of assigned) begin(partition, membership)
       live.connect(source)
-      background = Promise.all([every(retentionEveryMs, applyRetention), every(provisionalEveryMs, publishProvisional)])
+      background = Promise.all([
+        every(retentionEveryMs, applyRetention),
+        every(retireEveryMs, retire),
+        every(provisionalEveryMs, publishProvisional),
+      ])
     },
     async stop() {
       stopping.abort()
@@ -129,6 +158,10 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       await membership?.leave()
       await background
     },
-    readiness: () => (owners().length > 0 ? null : 'the aggregator has no partition yet'),
+    readiness: () => {
+      if (membership === undefined) return 'aggregator: has not joined its group yet'
+      const behind = owners().filter(({ caughtUp }) => !caughtUp).length
+      return behind === 0 ? null : `aggregator: ${behind} of its ${owners().length} partitions have not caught up yet`
+    },
   }
 }

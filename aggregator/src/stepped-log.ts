@@ -22,6 +22,10 @@ export class SteppedLog implements LogConsumer {
     return this.#inner.committed(partition)
   }
 
+  oldest(partition: LogPartition): Promise<number> {
+    return this.#inner.oldest(partition)
+  }
+
   commit(partition: LogPartition, position: number): Promise<void> {
     return this.#inner.commit(partition, position)
   }

@@ -7,6 +7,7 @@
  */
 import assert from 'node:assert/strict'
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
+import { readRingIdentity, voidRing } from '@minutely/lib/recent-ring/ring-state'
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
 import { mergeMinute } from './merge-minute.ts'
@@ -20,6 +21,7 @@ import {
   saveProgress,
   touchProgress,
 } from './partition-progress.ts'
+import { type RingPush, RingPushBuilder } from './ring-push.ts'
 import { rollUp } from './roll-up.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import type { SeriesSlots, ServerSlots, SlotEntry } from './series-slots.ts'
@@ -58,46 +60,62 @@ export interface Stored {
   /** Minutes of which the store may have more than was given: those that went through the merge. */
   readonly merged: ReadonlySet<ClosedMinute>
   readonly version: ProgressVersion
+  /** What the ring is to learn. */
+  readonly ring: RingPush
+}
+
+interface PreparedMinute {
+  readonly minute: ClosedMinute
+  readonly rows: MinuteRows
+  readonly tags: Uint32Array
 }
 
 /** @throws StoreRewoundError when the database has lost what was stored before. */
 export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Stored> {
-  const prepared: { minute: ClosedMinute; rows: MinuteRows }[] = []
+  const prepared: PreparedMinute[] = []
   for (const minute of flush.minutes) {
     await deps.partitions.ensure(minute.minuteMs)
-    prepared.push({ minute, rows: await rowsOf(minute, deps) })
+    prepared.push(await prepare(minute, deps))
   }
   try {
     return await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, flush.partition, flush.version)
+      // Before any row is read or written, so that what the ring learns is not older than the ring (recent-ring.ts).
+      const push = new RingPushBuilder(await readRingIdentity(client), flush.closedThroughMs)
       const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
       const merged = new Set<ClosedMinute>()
-      for (const { minute, rows } of prepared) {
+      for (const { minute, rows, tags } of prepared) {
         counts.rows += minute.rowCount
-        if (!minute.reopened && (await copied(client, rows))) continue
+        if (!minute.reopened && (await copied(client, rows))) {
+          push.addCopied(rows, tags)
+          continue
+        }
+        if (merged.size === 0) push.identity = await readRingIdentity(client, 'share')
         merged.add(minute)
         counts.mergedRows += minute.rowCount
-        const newSamples = await mergeMinute(client, rows, minute.values)
-        if (minute.late) counts.lateSamples += newSamples
+        const { newSeconds, stored } = await mergeMinute(client, rows, minute.values)
+        push.addMerged({ ...rows, rolled: stored }, tags)
+        if (minute.late) counts.lateSamples += newSeconds
       }
       await touchServers(client, spansOf(flush.minutes, deps.slots), deps)
       const reached = { position: flush.resumeAt, completeThroughMs: flush.closedThroughMs }
       const version = await saveProgress(client, flush.partition, reached)
       await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
-      return { ...counts, merged, version }
+      return { ...counts, merged, version, ring: push.build() }
     })
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === missingPartitionCode) deps.partitions.forget()
-    throw rewoundIfDangling(error)
+    throw await rewound(error, deps.pool)
   }
 }
 
-async function rowsOf(minute: ClosedMinute, { slots, dictionary }: StoreDeps): Promise<MinuteRows> {
+async function prepare(minute: ClosedMinute, { slots, dictionary }: StoreDeps): Promise<PreparedMinute> {
   const entries = Array.from({ length: minute.rowCount }, (_, row) => slots.entry(minute.slots[row] as number))
   await dictionary.resolve(entries, minute.minuteMs)
   const tenantIds = new Int32Array(minute.rowCount)
   const seriesIds = new Int32Array(minute.rowCount)
+  const tags = new Uint32Array(minute.rowCount)
   let [tenant, tenantId] = ['', 0]
   for (const [row, entry] of entries.entries()) {
     // Rows of one tenant mostly follow each other; an await for each would cost more than the rest of this loop.
@@ -108,9 +126,10 @@ async function rowsOf(minute: ClosedMinute, { slots, dictionary }: StoreDeps): P
     assert(entry.seriesId !== undefined, 'BUG: a series without an id')
     entry.lastMinuteMs = Math.max(entry.lastMinuteMs, minute.minuteMs)
     seriesIds[row] = entry.seriesId
+    tags[row] = entry.tag
     tenantIds[row] = tenantId
   }
-  return { minuteMs: minute.minuteMs, rolled: rollUp(minute), seriesIds, tenantIds }
+  return { minute, rows: { minuteMs: minute.minuteMs, rolled: rollUp(minute), seriesIds, tenantIds }, tags }
 }
 
 /**
@@ -133,13 +152,19 @@ export async function announceSeries(
       return touchProgress(client, progress.partition)
     })
   } catch (error) {
-    throw rewoundIfDangling(error)
+    throw await rewound(error, deps.pool)
   }
 }
 
-/** An id that the dictionary gave out names nothing: only a database that went back in time does that. */
-function rewoundIfDangling(error: unknown): unknown {
-  if ((error as { code?: string }).code !== foreignKeyCode) return error
+/**
+ * An id that the dictionary gave out names nothing: only a database that went back in time does that. The ring then
+ * has what the database has not.
+ */
+async function rewound(error: unknown, pool: Pool): Promise<unknown> {
+  const isDangling = (error as { code?: string }).code === foreignKeyCode
+  if (!isDangling && !(error instanceof StoreRewoundError)) return error
+  await voidRing(pool, 'the database lost commits')
+  if (!isDangling) return error
   return new StoreRewoundError(`an id is not known any more: ${(error as Error).message}`, { cause: error })
 }
 

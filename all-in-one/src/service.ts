@@ -14,12 +14,13 @@ import type { Clock } from '@minutely/lib/clock'
 import { createHttpServer, httpSettings } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
 import { checkAddress } from '@minutely/lib/listen-address'
-import { LiveChannel } from '@minutely/lib/live-channel'
+import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import { type EmbeddedServer, startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
 import { migrate } from '@minutely/lib/postgres/migrate'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { createRegistry } from '@minutely/lib/process-metrics'
+import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
 import { PostgresSampleLog } from '@minutely/lib/sample-log/postgres-sample-log'
 import { createQueryApi } from '@minutely/query-api/service'
 import type { AllInOneConfig } from './config.ts'
@@ -84,9 +85,18 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       pools.push(reader)
 
       const registry = createRegistry()
-      const live = new LiveChannel()
+      const live = new LocalLiveChannel()
+      const ring = new AbsentRecentRing()
       const sampleLog = new PostgresSampleLog(config.log, { pool: writer, connection, clock, log })
-      const aggregator = createAggregator(config.aggregator, { sampleLog, pool: writer, live, clock, log, registry })
+      const aggregator = createAggregator(config.aggregator, {
+        sampleLog,
+        pool: writer,
+        live,
+        ring,
+        clock,
+        log,
+        registry,
+      })
       const collector = createCollector(
         // What retention would drop at once is refused instead, with a reason.
         {
@@ -95,7 +105,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         },
         { sampleLog, clock, log, registry, random: Math.random },
       )
-      const queryApi = createQueryApi(config.query, { pool: reader, live, clock, log, registry, dashboardDir })
+      const queryApi = createQueryApi(config.query, { pool: reader, live, ring, clock, log, registry, dashboardDir })
       const http = createHttpServer(config.http, {
         log,
         registry,

@@ -5,6 +5,10 @@
  * Bytes are plain bytes (1 MiB = 1048576), times ms.
  */
 import { type ConfigOf, integer, type Settings } from '@minutely/lib/config'
+import { httpSettings } from '@minutely/lib/http-server'
+import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
+import { loggingSettings } from '@minutely/lib/logging'
+import { schemaRegistrySettings } from '@minutely/lib/schema-registry/schema-registry-settings'
 
 const mebibyte = 1_048_576
 
@@ -117,3 +121,12 @@ export const collectorSettings = {
 } satisfies Settings
 
 export type CollectorConfig = ConfigOf<typeof collectorSettings>
+
+/** Of the process, when it runs alone (main.ts). */
+export const collectorProcessSettings = {
+  http: httpSettings,
+  logging: loggingSettings,
+  kafka: kafkaLogSettings,
+  schemas: schemaRegistrySettings,
+  collector: collectorSettings,
+} as const satisfies Readonly<Record<string, Settings>>

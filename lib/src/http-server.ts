@@ -122,6 +122,7 @@ export function createHttpServer(config: HttpServerConfig, deps: HttpServerDeps)
       } catch (error) {
         throw listenError(error, config, settings)
       }
+      log.info({ url }, `listening on ${url}`)
     },
     async stop() {
       await app.close()
@@ -131,7 +132,8 @@ export function createHttpServer(config: HttpServerConfig, deps: HttpServerDeps)
 
 function createApp(answers: OpenAnswers, log: Logger): FastifyInstance {
   const app = Fastify({
-    loggerInstance: log as never,
+    // It would say where it listens in words of its own.
+    loggerInstance: (log.isLevelEnabled('info') ? log.child({}, { level: 'warn' }) : log) as never,
     logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,

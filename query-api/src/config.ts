@@ -4,6 +4,12 @@
  * 50 bytes of JSON.
  */
 import { type ConfigOf, integer, type Settings } from '@minutely/lib/config'
+import { httpSettings } from '@minutely/lib/http-server'
+import { liveSettings } from '@minutely/lib/live/live-settings'
+import { loggingSettings } from '@minutely/lib/logging'
+import { postgresSettings } from '@minutely/lib/postgres/postgres-settings'
+import { ringSettings } from '@minutely/lib/recent-ring/ring-settings'
+import { redisSettings } from '@minutely/lib/redis/redis-settings'
 
 export const querySettings = {
   connectionsMax: {
@@ -87,3 +93,14 @@ export const querySettings = {
 } satisfies Settings
 
 export type QueryConfig = ConfigOf<typeof querySettings>
+
+/** Of the process, when it runs alone (main.ts). */
+export const queryProcessSettings = {
+  http: { ...httpSettings, port: { ...httpSettings.port, default: '7072' } },
+  logging: loggingSettings,
+  postgres: postgresSettings,
+  redis: redisSettings,
+  ring: ringSettings,
+  live: liveSettings,
+  query: querySettings,
+} as const satisfies Readonly<Record<string, Settings>>

@@ -5,6 +5,7 @@
  * Order is by metric, server, then labels, whatever the plan of the query: equal questions get equal answers.
  */
 import type { PoolClient } from '@minutely/lib/postgres/pool'
+import { identityTag } from '@minutely/lib/recent-ring/recent-ring'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { type Labels, type SeriesRef, seriesKey, sortedLabels } from '@minutely/schema/series-identity'
 import { type SeriesSelector, selectorSql } from './series-selector.ts'
@@ -12,6 +13,8 @@ import { type SeriesSelector, selectorSql } from './series-selector.ts'
 export interface StoredSeries extends SeriesRef {
   readonly seriesId: number
   readonly serverId: string
+  /** 32 bits of its identity, for the recent ring. */
+  readonly tag: number
 }
 
 export interface SeriesQuestion {
@@ -24,6 +27,7 @@ export interface SeriesQuestion {
 
 interface SeriesRow {
   series_id: number
+  identity: string
   server_id: string
   metric_id: string
   labels: Record<string, string>
@@ -32,7 +36,7 @@ interface SeriesRow {
 export async function findSeries(client: PoolClient, question: SeriesQuestion): Promise<StoredSeries[]> {
   const { where, values } = condition(question)
   const { rows } = await client.query<SeriesRow>(
-    `select series_id, server_id, metric_id, labels from series where ${where} order by metric_id, server_id, labels ` +
+    `select series_id, identity, server_id, metric_id, labels from series where ${where} order by metric_id, server_id, labels ` +
       `limit $${values.push(question.limit)}`,
     values,
   )
@@ -74,6 +78,7 @@ function toStoredSeries(row: SeriesRow): StoredSeries {
   return {
     seriesId: row.series_id,
     serverId: row.server_id,
+    tag: identityTag(row.identity),
     metricId: row.metric_id,
     labels: orderedLabels(row.labels),
   }

@@ -32,6 +32,12 @@ export function createQueryMetrics(registry: Registry) {
       help: 'Points of the answers being built or sent',
       registers,
     }),
+    feedReads: new Counter({
+      name: 'minutely_query_feed_reads_total',
+      help: 'Times the closed minutes of a watched server did not all come over the live channel and were read from Postgres, by outcome: read or failed (tried again)',
+      labelNames: ['outcome'],
+      registers,
+    }),
     viewers: new Gauge({ name: 'minutely_query_viewers', help: 'Open live streams', registers }),
     viewersDropped: new Counter({
       name: 'minutely_query_viewers_dropped_total',

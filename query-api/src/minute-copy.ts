@@ -91,6 +91,8 @@ export interface MinuteQuery {
   readonly fromMs: number
   /** Half-open. */
   readonly toMs: number
+  /** By series, then minute; otherwise as it comes. */
+  readonly isOrdered?: boolean
 }
 
 /** End of the year 9999. Postgres reads no year of five digits, and there are no minutes there. */
@@ -103,7 +105,8 @@ function copySql(query: MinuteQuery): string {
   const instant = (ms: number): string => `'${new Date(Math.min(ms, instantMaxMs)).toISOString()}'::timestamptz`
   return (
     `copy (select series_id, minute_at, seen, min, max, sum from minute where series_id = any('{${seriesIds.join()}}') ` +
-    `and minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}) to stdout (format binary)`
+    `and minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}` +
+    `${query.isOrdered === true ? ' order by series_id, minute_at' : ''}) to stdout (format binary)`
   )
 }
 

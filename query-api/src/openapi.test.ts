@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
-import { LiveChannel } from '@minutely/lib/live-channel'
+import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
+import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
 import { aggregations } from '@minutely/schema/query-wire'
 import Fastify from 'fastify'
 import { Registry } from 'prom-client'
@@ -59,7 +60,8 @@ describe('the OpenAPI document', () => {
     ) as QueryConfig
     const api = createQueryApi(config, {
       pool: {} as never,
-      live: new LiveChannel(),
+      live: new LocalLiveChannel(),
+      ring: new AbsentRecentRing(),
       clock: new VirtualClock(0),
       log: {} as never,
       registry: new Registry(),

@@ -9,8 +9,9 @@
  */
 import { Readable } from 'node:stream'
 import type { Clock } from '@minutely/lib/clock'
-import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { LiveReader } from '@minutely/lib/live/live-channel'
 import type { Pool } from '@minutely/lib/postgres/pool'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { chooseFormat } from './accept.ts'
@@ -28,7 +29,8 @@ import { inStoreSession, type StoreSession } from './store-session.ts'
 
 export interface RouteDeps {
   readonly pool: Pool
-  readonly live: LiveChannel
+  readonly live: LiveReader
+  readonly ring: RecentRing
   readonly clock: Clock
   readonly metrics: QueryMetrics
   readonly budget: PointBudget
@@ -40,7 +42,7 @@ type ServerRequest = FastifyRequest<{ Params: { serverId: string } }>
 type MetricRequest = FastifyRequest<{ Params: { metricId: string } }>
 
 export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, deps: RouteDeps): void {
-  const { live, budget, clock, metrics } = deps
+  const { live, ring, budget, clock, metrics } = deps
   const run = <T>(reply: FastifyReply, work: (session: StoreSession) => Promise<T>): Promise<T> =>
     inStoreSession(work, { signal: signalOf(reply, deps.stopping), timeoutMs: config.timeoutMs }, deps)
   const asked = (request: FastifyRequest) => ({ query: request.query, nowMs: clock.nowMs(), config })
@@ -74,12 +76,16 @@ export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, d
   app.get('/v1/servers/:serverId/series', async (request: ServerRequest, reply) => {
     chooseFormat(request.headers.accept, answerFormats)
     const question = readServerQuestion(request.params.serverId, asked(request))
-    return send(request, reply, await run(reply, (session) => readRange(question, { session, live, config, budget })))
+    return send(
+      request,
+      reply,
+      await run(reply, (session) => readRange(question, { session, ring, live, config, budget })),
+    )
   })
   app.get('/v1/metrics/:metricId/series', async (request: MetricRequest, reply) => {
     chooseFormat(request.headers.accept, answerFormats)
     const question = readMetricQuestion(request.params.metricId, asked(request))
-    return send(request, reply, await run(reply, (session) => readMetric(question, { session, config, budget })))
+    return send(request, reply, await run(reply, (session) => readMetric(question, { session, ring, config, budget })))
   })
   // Built when somebody asks: most processes are never asked.
   let document: string | undefined

@@ -9,18 +9,22 @@
  * Minutes still open are not merged in: the aggregator's memory is asked by server, and asking it for 10,000 of them
  * would copy all they hold. Steps from provisionalFromMs on show what is stored so far.
  */
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
+import { minuteMs } from '@minutely/schema/limits'
 import type { Aggregation } from '@minutely/schema/query-wire'
 import type { QueryConfig } from './config.ts'
 import { assertMetricExists, countSeries, type StoredSeries } from './dictionary.ts'
 import type { QuantileColumn, RangeAnswer } from './range-answer.ts'
 import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
 import type { MetricQuestion, SeriesOrder } from './range-question.ts'
+import { readMinutes } from './read-minutes.ts'
 import { StepMatrix } from './step-matrix.ts'
 import type { StoreSession } from './store-session.ts'
 import type { TimeRange } from './time-range.ts'
 
 export interface MetricDeps {
   readonly session: StoreSession
+  readonly ring: RecentRing
   readonly config: QueryConfig
   readonly budget: PointBudget
 }
@@ -41,7 +45,7 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
   const read = async (rows: readonly StoredSeries[], over: TimeRange): Promise<StepMatrix> => {
     assertPointsFit(rows.length, over, config)
     held.push(deps.budget.take(rows.length * over.stepCount))
-    return readMatrix(rows, over, session)
+    return readMatrix(rows, over, deps)
   }
   const answer = (
     rows: readonly StoredSeries[],
@@ -72,11 +76,15 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
   }
 }
 
-async function readMatrix(rows: readonly StoredSeries[], range: TimeRange, session: StoreSession): Promise<StepMatrix> {
+async function readMatrix(rows: readonly StoredSeries[], range: TimeRange, deps: MetricDeps): Promise<StepMatrix> {
   const matrix = new StepMatrix(rows.length, range)
   const rowOf = new Map(rows.map(({ seriesId }, row) => [seriesId, row]))
-  const query = { seriesIds: [...rowOf.keys()], fromMs: range.startMs, toMs: range.endMs }
-  await session.readMinutes(query, (seriesId, atMs, values) => matrix.add(rowOf.get(seriesId) as number, atMs, values))
+  const isOrdered = range.stepMs > minuteMs
+  await readMinutes(
+    { series: rows, fromMs: range.startMs, toMs: range.endMs, isOrdered },
+    (seriesId, atMs, values) => matrix.add(rowOf.get(seriesId) as number, atMs, values),
+    deps,
+  )
   return matrix
 }
 

@@ -6,8 +6,9 @@
  */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { LiveChannel } from '@minutely/lib/live-channel'
+import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
+import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import type { MinuteQuery, MinuteSink } from './minute-copy.ts'
@@ -63,7 +64,7 @@ class WatchedSession extends StoreSession {
 
 interface Aggregator {
   readonly serverId: string
-  readonly live: LiveChannel
+  readonly live: LocalLiveChannel
   readonly moves: (() => Promise<void>)[]
 }
 
@@ -76,7 +77,7 @@ async function createAggregator(serverId: string): Promise<Aggregator> {
   await insertSeries(api.pool, { serverId, ...series }, [{ atMs: at(0), values: [1] }])
   await setCompleteThrough(api.pool, at(1))
   let open = [openMinute(serverId, at(1), 5)]
-  const live = new LiveChannel()
+  const live = new LocalLiveChannel()
   live.connect({ openMinutes: () => open, completeThroughMs: () => 0 })
   const moves = [
     async () => void (await insertSeries(api.pool, { serverId, ...series }, [{ atMs: at(1), values: [5, 2] }])),
@@ -96,6 +97,7 @@ async function readWith(aggregator: Aggregator, onMove: () => Promise<void>): Pr
       { serverId: aggregator.serverId, selector, range, aggregations: ['count', 'sum'] },
       {
         session: new WatchedSession(client, onMove),
+        ring: new AbsentRecentRing(),
         live: aggregator.live,
         config: defaultConfig,
         budget: new PointBudget(1e6, () => {}),
@@ -136,7 +138,7 @@ describe('a minute that moves from memory to Postgres during a read', () => {
 describe('open minutes', () => {
   it('add series that are not stored yet, and servers', async () => {
     await api.pool.query('delete from partition_progress')
-    const live = new LiveChannel()
+    const live = new LocalLiveChannel()
     live.connect({ openMinutes: () => [openMinute('new-1', at(2), 3)], completeThroughMs: () => at(1) })
     const answer = await readWith({ serverId: 'new-1', live, moves: [] }, async () => {})
     assert.deepEqual(
@@ -150,11 +152,38 @@ describe('open minutes', () => {
   it('leave what is stored alone, and what is complete', async () => {
     const serverId = 'late-1'
     await insertSeries(api.pool, { serverId, ...series }, [{ atMs: at(2), values: [1, 1] }])
-    const live = new LiveChannel()
+    const live = new LocalLiveChannel()
     // A late window of a complete minute, and a rest of a minute that was stored early.
     const open = [openMinute(serverId, at(0), 7), openMinute(serverId, at(2), 7), openMinute(serverId, at(3), 7)]
     live.connect({ openMinutes: () => open, completeThroughMs: () => at(1) })
     const answer = await readWith({ serverId, live, moves: [] }, async () => {})
     assert.deepEqual(answer.matrix.column(0, 'sum'), [null, null, 2, 7])
+  })
+
+  it('of two owners of a partition count once, the fuller; a stale one changes nothing that is final', async () => {
+    const serverId = 'stale-1'
+    await api.pool.query('delete from partition_progress')
+    await insertSeries(api.pool, { serverId, ...series }, [{ atMs: at(1), values: [4, 4] }])
+    await setCompleteThrough(api.pool, at(2))
+    const live = new LocalLiveChannel()
+    const fuller = openMinute(serverId, at(2), 6)
+    const full = { ...fuller, series: fuller.series.map((one) => ({ ...one, count: 9 })) }
+    // The successor's, between two of an aggregator that was paused when minute 1 was open and continued.
+    const open = [openMinute(serverId, at(1), 1), openMinute(serverId, at(2), 5), full, openMinute(serverId, at(2), 5)]
+    live.connect({ openMinutes: () => open, completeThroughMs: () => 0 })
+    const answer = await readWith({ serverId, live, moves: [] }, async () => {})
+    assert.equal(answer.completeThroughMs, at(2))
+    assert.deepEqual(answer.matrix.column(0, 'sum'), [null, 8, 6, null])
+    assert.deepEqual(answer.matrix.column(0, 'count'), [null, 2, 9, null])
+  })
+
+  it('are not asked for when all of the range is final', async () => {
+    const serverId = 'final-1'
+    await insertSeries(api.pool, { serverId, ...series }, [{ atMs: at(1), values: [4, 4] }])
+    await setCompleteThrough(api.pool, at(4))
+    const live = new LocalLiveChannel()
+    live.connect({ openMinutes: () => assert.fail('asked'), completeThroughMs: () => 0 })
+    const answer = await readWith({ serverId, live, moves: [] }, async () => {})
+    assert.deepEqual(answer.matrix.column(0, 'sum'), [null, 8, null, null])
   })
 })

@@ -1,9 +1,9 @@
 /**
- * Answers a range of one server: stored minutes from Postgres, and from the aggregator's memory the minutes that are still
+ * Answers a range of one server: stored minutes from Postgres, and from the aggregators' memory the minutes that are still
  * open. Instants are ms since the epoch, ranges half-open.
  *
- * Three things move while we read: the progress advances, minutes are stored, and stored minutes leave memory. The
- * aggregator does these in the order *store, advance, forget*. We read in the order
+ * Three things move while we read: the progress advances, minutes are stored, and stored minutes leave memory. For each
+ * partition its aggregator does these in the order *store, advance, forget*. We read in the order
  *
  *     completeThrough  ->  open minutes (memory)  ->  dictionary  ->  stored minutes (Postgres)
  *
@@ -14,9 +14,21 @@
  * - a minute in both is taken from Postgres. Open minutes before completeThrough are late data: what is stored stays the
  *   answer until the merge is stored too.
  *
+ * With several aggregators, each owning some partitions:
+ *
+ * - completeThrough is Postgres' minimum over all partitions; what one aggregator knows of its own counts only where it owns
+ *   them all (LiveReader.completeThroughMs is 0 otherwise). It speaks for the partitions that have ever stored anything.
+ * - the argument holds partition by partition: whoever owns one answers from memory between our first question and our last.
+ *   An owner that does not answer in time, or has just taken over and not yet read its minutes again from the log, leaves
+ *   those minutes out. That is a gap past completeThrough, where a gap says nothing.
+ * - an answer may be stale: of an aggregator that was paused, replaced and continued. Whatever is open is provisional by
+ *   definition: it is used past completeThrough only, and only for series that Postgres has nothing of in that minute. Of
+ *   two answers with the same series the one with more samples counts (merge-parts.ts).
+ *
  * read-range.pg.test.ts moves a minute at every point of this order.
  */
-import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { LiveReader } from '@minutely/lib/live/live-channel'
+import type { RecentRing, RingSeries } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
@@ -25,6 +37,7 @@ import { assertServerExists, compareSeries, countSeries, orderedLabels, type Sto
 import type { RangeAnswer } from './range-answer.ts'
 import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
 import type { ServerQuestion } from './range-question.ts'
+import { type MinutesDeps, readMinutes } from './read-minutes.ts'
 import { matchesSelector } from './series-selector.ts'
 import { StepMatrix } from './step-matrix.ts'
 import type { StoreSession } from './store-session.ts'
@@ -34,7 +47,8 @@ export const liveTenantId = 'default'
 
 export interface RangeDeps {
   readonly session: StoreSession
-  readonly live: LiveChannel
+  readonly ring: RecentRing
+  readonly live: LiveReader
   readonly config: QueryConfig
   readonly budget: PointBudget
 }
@@ -42,13 +56,16 @@ export interface RangeDeps {
 interface Row extends SeriesRef {
   /** Undefined while the series is not stored yet. */
   readonly seriesId: number | undefined
+  readonly tag: number
 }
 
 export async function readRange(question: ServerQuestion, deps: RangeDeps): Promise<RangeAnswer> {
   const { session, live, config, budget } = deps
   const { serverId, range } = question
   const completeThroughMs = Math.max(await session.completeThroughMs(), live.completeThroughMs())
-  const openNow = live.openMinutes({ tenantId: liveTenantId, serverId })
+  // A range that is final as a whole needs nobody's memory.
+  const isFinal = range.endMs <= completeThroughMs
+  const openNow = isFinal ? [] : await live.openMinutes({ tenantId: liveTenantId, serverId })
   const open = openNow.filter(({ minuteMs: at }) => at >= completeThroughMs && at >= range.startMs && at < range.endMs)
   const stored = await findStored(question, deps)
   if (stored.length === 0 && openNow.length === 0) await assertServerExists(session.client, serverId)
@@ -60,7 +77,7 @@ export async function readRange(question: ServerQuestion, deps: RangeDeps): Prom
   try {
     const matrix = new StepMatrix(rows.length, range)
     const isStored = await addStored(matrix, rows, {
-      session,
+      ...deps,
       fromOpenMs: Math.min(...open.map((minute) => minute.minuteMs)),
     })
     addOpen(matrix, rows, { open, isStored })
@@ -81,14 +98,14 @@ async function findStored(question: ServerQuestion, deps: RangeDeps): Promise<St
 /** The stored series, and those that so far exist in open minutes only. */
 function mergeRows(stored: readonly StoredSeries[], open: readonly LiveMinute[], question: ServerQuestion): Row[] {
   const rows = new Map<string, Row>()
-  for (const { seriesId, metricId, labels } of stored)
-    rows.set(seriesKey({ metricId, labels }), { seriesId, metricId, labels })
+  for (const { seriesId, tag, metricId, labels } of stored)
+    rows.set(seriesKey({ metricId, labels }), { seriesId, tag, metricId, labels })
   if (open.length === 0) return [...rows.values()]
   for (const minute of open) {
     for (const series of minute.series) {
       const key = seriesKey(series)
       if (rows.has(key) || !matchesSelector(question.selector, series)) continue
-      rows.set(key, { seriesId: undefined, metricId: series.metricId, labels: orderedLabels(series.labels) })
+      rows.set(key, { seriesId: undefined, tag: 0, metricId: series.metricId, labels: orderedLabels(series.labels) })
     }
   }
   return [...rows.values()].sort(compareSeries)
@@ -96,24 +113,27 @@ function mergeRows(stored: readonly StoredSeries[], open: readonly LiveMinute[],
 
 type IsStored = (row: number, minuteMs: number) => boolean
 
-/** @returns whether a minute from fromOpenMs on came from Postgres. */
+/** @returns whether a minute from fromOpenMs on came from the store. */
 async function addStored(
   matrix: StepMatrix,
   rows: readonly Row[],
-  source: { readonly session: StoreSession; readonly fromOpenMs: number },
+  source: MinutesDeps & { readonly fromOpenMs: number },
 ): Promise<IsStored> {
   const rowOf = new Map<number, number>()
-  rows.forEach(({ seriesId }, row) => {
-    if (seriesId !== undefined) rowOf.set(seriesId, row)
+  const series: RingSeries[] = []
+  rows.forEach(({ seriesId, tag }, row) => {
+    if (seriesId === undefined) return
+    rowOf.set(seriesId, row)
+    series.push({ seriesId, tag })
   })
   const storedTail = new Set<number>()
   const tailKey = (row: number, atMs: number): number => (atMs / minuteMs) * matrix.rowCount + row
-  const { startMs, endMs } = matrix.range
+  const { startMs: fromMs, endMs: toMs, stepMs } = matrix.range
   // Rows of one series mostly follow each other.
   let lastId = -1
   let row = -1
-  await source.session.readMinutes(
-    { seriesIds: [...rowOf.keys()], fromMs: startMs, toMs: endMs },
+  await readMinutes(
+    { series, fromMs, toMs, isOrdered: stepMs > minuteMs },
     (seriesId, atMs, values) => {
       if (seriesId !== lastId) {
         lastId = seriesId
@@ -122,6 +142,7 @@ async function addStored(
       matrix.add(row, atMs, values)
       if (atMs >= source.fromOpenMs) storedTail.add(tailKey(row, atMs))
     },
+    source,
   )
   return (storedRow, atMs) => storedTail.has(tailKey(storedRow, atMs))
 }
@@ -133,7 +154,7 @@ function addOpen(
 ): void {
   if (source.open.length === 0) return
   const rowOf = new Map(rows.map((row, index) => [seriesKey(row), index]))
-  // The same minute may come in several parts (one per partition); a series that were in two of them counts once.
+  // A series counts once in each minute.
   const added = new Set<string>()
   for (const minute of source.open) {
     for (const series of minute.series) {

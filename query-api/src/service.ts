@@ -4,9 +4,10 @@
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { Service } from '@minutely/lib/lifecycle'
-import type { LiveChannel } from '@minutely/lib/live-channel'
+import type { LiveReader } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import type { Pool } from '@minutely/lib/postgres/pool'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
@@ -17,11 +18,14 @@ import { LiveViewers } from './live-viewers.ts'
 import { createQueryMetrics } from './metrics.ts'
 import { PointBudget } from './range-limits.ts'
 import { registerRangeRoutes } from './range-routes.ts'
+import { ServerFeeds } from './server-feeds.ts'
 
 export interface QueryApiDeps {
   /** A reader's: made with readAsTenantId. */
   readonly pool: Pool
-  readonly live: LiveChannel
+  readonly live: LiveReader
+  /** AbsentRecentRing where there is no Redis. */
+  readonly ring: RecentRing
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -37,25 +41,27 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
   const metrics = createQueryMetrics(deps.registry)
   const budget = new PointBudget(config.pointsInFlightMax, (points) => metrics.pointsInFlight.set(points))
   const stopping = new AbortController()
-  const viewers = new LiveViewers(config, { ...deps, metrics })
-  const stop = (): void => {
+  const feeds = new ServerFeeds(config, { ...deps, metrics, budget })
+  const viewers = new LiveViewers(config, { ...deps, metrics, feeds })
+  const stop = async (): Promise<void> => {
     stopping.abort(new ApiError('store-unavailable', 'The query API is stopping; ask again', { retryAfterS: 2 }))
     viewers.stop()
+    await feeds.stop()
   }
   return {
     name: 'query-api',
     start: async () => {},
-    stop: async () => stop(),
+    stop,
     plugin: async (app) => {
       app.addHook('onRequest', async (_request, reply) => {
         reply.header('x-content-type-options', 'nosniff')
       })
       const routeDeps = { ...deps, metrics, budget, stopping: stopping.signal }
       registerRangeRoutes(app, config, routeDeps)
-      registerLiveRoutes(app, config, { ...routeDeps, viewers })
+      registerLiveRoutes(app, config, { ...routeDeps, viewers, feeds })
       await registerDashboard(app, deps.dashboardDir)
       // A server that closes waits for its answers to end; live streams only end when told to.
-      app.addHook('preClose', async () => stop())
+      app.addHook('preClose', stop)
     },
   }
 }

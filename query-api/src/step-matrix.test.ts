@@ -188,7 +188,7 @@ describe('across servers', () => {
   put(0, 1, 9)
   put(1, 0, 5)
   put(3, 0, 3)
-  const rows = [0, 1, 2, 3].map((n) => ({ seriesId: n, serverId: `s${n}`, metricId: 'm', labels: {} }))
+  const rows = [0, 1, 2, 3].map((n) => ({ seriesId: n, serverId: `s${n}`, tag: 0, metricId: 'm', labels: {} }))
 
   it('series without data come last in either direction', () => {
     const totals = totalsOf(matrix)

@@ -12,6 +12,8 @@
 import { connect as connectSocket } from 'node:net'
 import type { Clock } from '@minutely/lib/clock'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
+import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
+import { readRingIdentity } from '@minutely/lib/recent-ring/ring-state'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { findSeries, type SeriesQuestion, type StoredSeries } from './dictionary.ts'
 import { type MinuteQuery, type MinuteSink, readMinutes } from './minute-copy.ts'
@@ -43,6 +45,11 @@ export class StoreSession {
 
   findSeries(question: SeriesQuestion): Promise<StoredSeries[]> {
     return findSeries(this.client, question)
+  }
+
+  /** Which ring may be read. Of a snapshot that is not older than completeThroughMs, where that was asked before. */
+  ringIdentity(): Promise<RingIdentity> {
+    return readRingIdentity(this.client)
   }
 
   readMinutes(query: MinuteQuery, sink: MinuteSink): Promise<number> {

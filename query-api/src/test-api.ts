@@ -5,10 +5,12 @@
 import { after } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
 import { createHttpServer } from '@minutely/lib/http-server'
-import { LiveChannel } from '@minutely/lib/live-channel'
+import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { createTestDatabase, silentLog } from '@minutely/lib/postgres/test-database'
 import { createRegistry } from '@minutely/lib/process-metrics'
+import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
 import { type SeriesRef, seriesIdentity } from '@minutely/schema/series-identity'
 import { type QueryConfig, querySettings } from './config.ts'
@@ -28,15 +30,20 @@ export interface TestMinute {
   readonly values: readonly number[]
 }
 
-export async function createTestApi(overrides: Partial<QueryConfig> = {}) {
+/** `ringOf`: the recent ring, if it is to have one. */
+export async function createTestApi(
+  overrides: Partial<QueryConfig> = {},
+  ringOf: (clock: VirtualClock) => RecentRing = () => new AbsentRecentRing(),
+) {
   const { connection, pool } = await createTestDatabase()
   await pool.query('create table minute_everything partition of minute default')
   const reader = createPool(connection, { name: 'query', connectionsMax: 4, readAsTenantId: 1 }, { log: silentLog })
-  const live = new LiveChannel()
+  const live = new LocalLiveChannel()
   const clock = new VirtualClock(nowMs)
   const registry = createRegistry()
   const config = { ...defaultConfig, ...overrides }
-  const api = createQueryApi(config, { pool: reader, live, clock, log: silentLog, registry })
+  const ring = ringOf(clock)
+  const api = createQueryApi(config, { pool: reader, live, ring, clock, log: silentLog, registry })
   const http = createHttpServer(
     { host: '127.0.0.1', port: 0 },
     { log: silentLog, registry, plugins: [api.plugin], readiness: [] },
@@ -49,7 +56,7 @@ export async function createTestApi(overrides: Partial<QueryConfig> = {}) {
   }
   stops.add(stop)
   const get = (path: string, init: RequestInit = {}): Promise<Response> => fetch(http.url + path, init)
-  return { pool, reader, live, clock, registry, config, url: http.url, get, stop, connection }
+  return { pool, reader, live, ring, clock, registry, config, url: http.url, get, stop, connection }
 }
 
 // The database's own hook may run first; what still reads then gets an error, and is stopped here all the same.

@@ -29,4 +29,10 @@ export const postgresLogSettings = {
     unit: 'bytes',
     description: 'Memory for the newest records, so that the aggregator in the same process need not read them back',
   },
+  deadLettersMax: {
+    name: 'DEAD_LETTERS_MAX',
+    shape: integer({ min: 1, max: 1_000_000 }),
+    default: '10000',
+    description: 'Log records that could not be read and are kept for a person to look at; beyond it the oldest go',
+  },
 } satisfies Settings

@@ -3,11 +3,12 @@ import { after, test } from 'node:test'
 import { SystemClock, VirtualClock } from '../clock.ts'
 import type { Pool, PostgresConnection } from '../postgres/pool.ts'
 import { createTestDatabase, silentLog } from '../postgres/test-database.ts'
+import { all, deadLettersContract } from './dead-letters-contract.ts'
 import { PostgresSampleLog } from './postgres-sample-log.ts'
 import type { SampleLog } from './sample-log.ts'
-import { sampleLogContract } from './sample-log-contract.ts'
+import { type SampleLogUnderTest, sampleLogContract } from './sample-log-contract.ts'
 
-const config = { partitionCount: 2, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 20 }
+const config = { partitionCount: 2, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 20, deadLettersMax: 100 }
 const storages = new WeakMap<SampleLog, { connection: PostgresConnection; pool: Pool }>()
 const opened: SampleLog[] = []
 after(async () => {
@@ -28,14 +29,31 @@ async function open(
   return log
 }
 
-sampleLogContract('postgres without a tail', {
-  create: async () => open(await createTestDatabase(), 0),
-  reopen: async (log) => open(storages.get(log) ?? assert.fail('unknown log'), 0),
-})
+function underTest(tailBytesMax?: number): SampleLogUnderTest {
+  const storageOf = (log: SampleLog) => storages.get(log) ?? assert.fail('unknown log')
+  return {
+    create: async () => open(await createTestDatabase(), tailBytesMax),
+    reopen: async (log) => open(storageOf(log), tailBytesMax),
+    truncate: async (log, { partition, position }) => {
+      const statement = 'delete from log_record where partition = $1 and position < $2'
+      await storageOf(log).pool.query(statement, [partition.partition, position])
+    },
+  }
+}
 
-sampleLogContract('postgres', {
-  create: async () => open(await createTestDatabase()),
-  reopen: async (log) => open(storages.get(log) ?? assert.fail('unknown log')),
+sampleLogContract('postgres without a tail', underTest(0))
+sampleLogContract('postgres', underTest())
+deadLettersContract('dead letters in postgres', underTest())
+
+test('dead letters beyond their number go, oldest first', async () => {
+  const log = await open(await createTestDatabase())
+  const place = { topic: 'minutely.samples', partition: 0, appendedAtMs: 0 }
+  for (let position = 0; position < config.deadLettersMax + 3; position++) {
+    await log.deadLetters.add({ ...place, position, reason: 'undecodable', detail: '', payload: Buffer.alloc(0) })
+  }
+  const positions = (await all(log.deadLetters)).map(({ position }) => position)
+  assert.equal(positions.length, config.deadLettersMax)
+  assert.equal(positions[0], 3)
 })
 
 test('segments are dropped when read by all and old enough, and never before', async () => {

@@ -10,10 +10,12 @@ import { createHash, randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
-import type { Pool, PoolClient, PostgresConnection } from '../postgres/pool.ts'
+import type { Pool, PostgresConnection } from '../postgres/pool.ts'
+import { commitPosition, committedPosition, gapAt, oldestPosition } from './log-positions.ts'
 import { LogSegments } from './log-segments.ts'
 import { LogTail } from './log-tail.ts'
 import { LogWakeups } from './log-wakeups.ts'
+import { PostgresDeadLetters } from './postgres-dead-letters.ts'
 import { PostgresLogWriter, unpack } from './postgres-log-writer.ts'
 import {
   type LogAppend,
@@ -40,6 +42,7 @@ export interface PostgresSampleLogConfig {
   readonly keepMs: number
   readonly sizeBytesMax: number
   readonly tailBytesMax: number
+  readonly deadLettersMax: number
 }
 
 export interface PostgresSampleLogDeps {
@@ -59,6 +62,7 @@ interface PartitionReading {
 
 export class PostgresSampleLog implements SampleLog {
   readonly name = 'sample-log'
+  readonly deadLetters: PostgresDeadLetters
   readonly #config: PostgresSampleLogConfig
   readonly #deps: PostgresSampleLogDeps
   readonly #segments: LogSegments
@@ -74,6 +78,8 @@ export class PostgresSampleLog implements SampleLog {
     this.#config = config
     this.#deps = deps
     this.#segments = new LogSegments(deps.pool, { segmentMs, keepMs: config.keepMs })
+    const { deadLettersMax } = config
+    this.deadLetters = new PostgresDeadLetters({ ...deps, deadLettersMax, append: (records) => this.append(records) })
     const instanceId = randomUUID()
     this.#wakeups = new LogWakeups(deps.connection, { ...deps, instanceId, pollMs })
     this.#writer = new PostgresLogWriter({
@@ -138,6 +144,12 @@ export class PostgresSampleLog implements SampleLog {
     return reading
   }
 
+  async partitions(): Promise<readonly LogPartition[]> {
+    const query = 'select partition from log_partition order by partition'
+    const { rows } = await this.#deps.pool.query<{ partition: number }>(query)
+    return rows.map(({ partition }) => ({ topic, partition }))
+  }
+
   async join(group: string, handler: PartitionHandler): Promise<LogConsumer> {
     const { pool } = this.#deps
     await pool.query(
@@ -146,15 +158,11 @@ export class PostgresSampleLog implements SampleLog {
       [group],
     )
     // One process is the whole group here, so it owns all there are, also those of a larger partitionCount of before.
-    const { rows } = await pool.query<{ partition: number }>('select partition from log_partition order by partition')
-    const owned = rows.map(({ partition }) => ({ topic, partition }))
+    const owned = await this.partitions()
     for (const partition of owned) handler.assigned(partition)
     return {
-      committed: async ({ partition }) => {
-        const text = 'select position::float8 as position from log_group where group_name = $1 and partition = $2'
-        const result = await pool.query<{ position: number }>(text, [group, partition])
-        return result.rows[0]?.position ?? 0
-      },
+      committed: ({ partition }) => committedPosition(pool, { group, partition }),
+      oldest: ({ partition }) => oldestPosition(pool, partition),
       read: (request) => this.#read(request),
       commit: async ({ partition }, position) => {
         await commitPosition(pool, { group, partition, position })
@@ -175,7 +183,14 @@ export class PostgresSampleLog implements SampleLog {
       const generation = this.#wakeups.generation
       const batch = this.#readTail(request) ?? (await this.#readTable(request))
       const leftMs = deadlineMs - clock.nowMs()
-      if (batch.records.length > 0 || leftMs <= 0 || this.#stopped || request.signal?.aborted) return batch
+      if (
+        batch.records.length > 0 ||
+        batch.gap !== undefined ||
+        leftMs <= 0 ||
+        this.#stopped ||
+        request.signal?.aborted
+      )
+        return batch
       await this.#wakeups.wait(generation, leftMs, request.signal)
     }
   }
@@ -215,6 +230,13 @@ export class PostgresSampleLog implements SampleLog {
       appendedAtMs,
       payload: unpack(payload, payloadBytes),
     }))
+    const [first] = records
+    // Positions have no holes: anything else than the record that was asked for may be a gap.
+    if (first?.position !== position) {
+      const gap = await gapAt(this.#deps.pool, partition.partition, position)
+      if (gap !== undefined) return { records: [], nextPosition: gap.toPosition, atEnd: false, gap }
+      if (first !== undefined) return { records: [], nextPosition: position, atEnd: false }
+    }
     const last = records.at(-1)
     const headCount = rows[0]?.[4] ?? 0
     return {
@@ -244,14 +266,3 @@ const headSql = `with head as materialized (
   select position, appended_at_ms, payload_bytes, payload from log_record
   where partition = $1 and position >= $2 order by position limit ${recordsPerReadMax})
 `
-
-async function commitPosition(
-  client: Pool | PoolClient,
-  { group, partition, position }: { group: string; partition: number; position: number },
-): Promise<void> {
-  await client.query(
-    `update log_group set position = greatest(position, $3), committed_at = now()
-     where group_name = $1 and partition = $2`,
-    [group, partition, position],
-  )
-}

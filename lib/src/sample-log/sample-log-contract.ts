@@ -12,6 +12,8 @@ export interface SampleLogUnderTest {
   create(): Promise<SampleLog>
   /** Another started instance on the same storage, as another process would have. */
   reopen(log: SampleLog): Promise<SampleLog>
+  /** Drops the records before `position`, as retention does. */
+  truncate(log: SampleLog, place: { partition: LogPartition; position: number }): Promise<void>
 }
 
 const series = { tenantId: 'default', serverId: 'web-1', metricId: 'system.cpu.utilization' }
@@ -150,10 +152,98 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     assert.equal(one.records.length, 1)
     assert.equal((await readAll(consumer, partition, 20)).length, 20)
   })
+
+  test(`${name}: a read that may not wait sees what was appended before it`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    let position = await consumer.committed(partition)
+    const nothing = await consumer.read({ partition, position, bytesMax, waitMs: 0 })
+    assert.deepEqual(nothing, { records: [], nextPosition: position, atEnd: true })
+    for (const word of ['a', 'b', 'c']) {
+      await log.append([{ ...partition, payload: Buffer.from(word) }])
+      const batch = await consumer.read({ partition, position, bytesMax, waitMs: 0 })
+      assert.deepEqual(
+        batch.records.map(({ payload }) => payload.toString()),
+        [word],
+      )
+      position = batch.nextPosition
+    }
+  })
+
+  test(`${name}: a reader may go back and read again`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    await log.append(['a', 'b', 'c'].map((word) => ({ ...partition, payload: Buffer.from(word) })))
+    const once = await readAll(consumer, partition, 3)
+    const again = await readAll(consumer, partition, 3)
+    assert.deepEqual(again, once)
+  })
+
+  test(`${name}: the partition of a route is one of those there are`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    await log.append([{ ...partition, payload: Buffer.from('x') }])
+    const names = (await log.partitions()).map((one) => `${one.topic}/${one.partition}`)
+    assert.ok(names.includes(`${partition.topic}/${partition.partition}`), names.join(' '))
+    assert.equal(new Set(names).size, names.length)
+  })
+
+  test(`${name}: the oldest position is where the first record is or will be`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    const oldest = await consumer.oldest(partition)
+    assert.equal(await consumer.committed(partition), oldest)
+    await log.append([{ ...partition, payload: Buffer.from('x') }])
+    const [record] = await readAll(consumer, partition, 1)
+    assert.equal(record?.position, oldest)
+    assert.equal(await consumer.oldest(partition), oldest)
+  })
+
+  test(`${name}: a position that retention dropped is a gap up to the oldest record, and reading goes on there`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    await log.append(['a', 'b', 'c', 'd'].map((word) => ({ ...partition, payload: Buffer.from(word) })))
+    const [a, , c] = await readAll(consumer, partition, 4)
+    assert.ok(a !== undefined && c !== undefined)
+    await subject.truncate(log, { partition, position: c.position })
+    const other = await joinAndOwn(await subject.reopen(log), 'late', partition)
+    const batch = await other.read({ partition, position: a.position, bytesMax, waitMs: 30_000 })
+    const gap = { fromPosition: a.position, toPosition: c.position, reason: 'retention' }
+    assert.deepEqual(batch, { records: [], nextPosition: c.position, atEnd: false, gap })
+    assert.equal(await other.oldest(partition), c.position)
+    assert.equal(await other.committed(partition), c.position)
+    const rest = await other.read({ partition, position: c.position, bytesMax, waitMs: 30_000 })
+    assert.deepEqual(
+      rest.records.map(({ payload }) => payload.toString()),
+      ['c', 'd'],
+    )
+  })
+
+  test(`${name}: a position past the end of the log is a gap back to the oldest record, each time it is asked for`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    await log.append([{ ...partition, payload: Buffer.from('x') }])
+    const [record] = await readAll(consumer, partition, 1)
+    assert.ok(record)
+    const fromPosition = record.position + 1_000
+    const toPosition = record.position
+    for (let time = 0; time < 2; time++) {
+      const batch = await consumer.read({ partition, position: fromPosition, bytesMax, waitMs: 30_000 })
+      const gap = { fromPosition, toPosition, reason: 'rewound' }
+      assert.deepEqual(batch, { records: [], nextPosition: toPosition, atEnd: false, gap })
+    }
+    const next = await consumer.read({ partition, position: record.position + 1, bytesMax, waitMs: 0 })
+    assert.equal(next.gap, undefined)
+  })
 }
 
 /** Joins and waits until this member owns the partition. */
-async function joinAndOwn(log: SampleLog, group: string, partition: LogPartition): Promise<LogConsumer> {
+export async function joinAndOwn(log: SampleLog, group: string, partition: LogPartition): Promise<LogConsumer> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const consumer = await log.join(group, {
     assigned: (owned) => {
@@ -166,7 +256,11 @@ async function joinAndOwn(log: SampleLog, group: string, partition: LogPartition
 }
 
 /** Reads on from the committed position until `count` records came. */
-async function readAll(consumer: LogConsumer, partition: LogPartition, count: number): Promise<LogBatch['records']> {
+export async function readAll(
+  consumer: LogConsumer,
+  partition: LogPartition,
+  count: number,
+): Promise<LogBatch['records']> {
   const records: LogBatch['records'][number][] = []
   let position = await consumer.committed(partition)
   while (records.length < count) {

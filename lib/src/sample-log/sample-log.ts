@@ -4,7 +4,8 @@
  *
  * Promises: append resolves once the records survive the crash of everything; records of a partition keep the order
  * of their positions, which only grow (they may skip); a consumer group reads every record after its committed position at least
- * once; what every known group has read is kept for a bounded time, what one has not read is never dropped.
+ * once; what every known group has read is kept for a bounded time. What one has not read is kept too in the Postgres log; Kafka
+ * drops it past its retention. Nothing is ever skipped in silence: a read of what is not there answers with a gap.
  *
  * A partition is (topic, number). Which topic a metric goes to and which partition a server goes to is the log's
  * business: route() tells, and is the same in every process with the same configuration.
@@ -26,6 +27,20 @@ export interface LogRecord {
   /** The log's own clock at append, ms since the epoch, never decreasing within a partition: trusted time. */
   readonly appendedAtMs: number
   readonly payload: Buffer
+  /** The log itself found the record damaged or foreign; the payload is then what was stored, as it was stored. */
+  readonly unreadable?: { readonly reason: string; readonly detail: string }
+  /** What a dead letter needs beside the payload to be put back as it was. */
+  readonly headers?: Readonly<Record<string, Buffer>>
+}
+
+/**
+ * Records that are gone. retention: the oldest kept is past the position that was asked for. rewound: the log ends
+ * before that position, so it was deleted and made anew, or lost its end. Reading goes on at toPosition, the oldest.
+ */
+export interface LogGap {
+  readonly fromPosition: number
+  readonly toPosition: number
+  readonly reason: 'retention' | 'rewound'
 }
 
 export interface LogBatch {
@@ -34,6 +49,36 @@ export interface LogBatch {
   readonly nextPosition: number
   /** True when nothing more was readable at the time of the read. */
   readonly atEnd: boolean
+  /** Then there are no records, and nextPosition is where the gap ends. Never skipped in silence. */
+  readonly gap?: LogGap
+}
+
+/** A record that could not be read, kept for a person to look at and to put back. */
+export interface NewDeadLetter extends LogPartition {
+  readonly position: number
+  readonly appendedAtMs: number
+  /** Immutable and kebab-case. */
+  readonly reason: string
+  /** For a person. */
+  readonly detail: string
+  readonly payload: Buffer
+  readonly headers?: Readonly<Record<string, Buffer>>
+  /** The payload is as the log stored it, not as append got it. */
+  readonly unreadable?: LogRecord['unreadable']
+}
+
+export interface DeadLetter extends NewDeadLetter {
+  /** Names it in list and replay. */
+  readonly id: string
+}
+
+export interface DeadLetters {
+  /** Durable when it resolves. The same record may be added twice. */
+  add(letter: NewDeadLetter): Promise<void>
+  /** Oldest first, those that there are when it is called. */
+  list(): AsyncIterable<DeadLetter>
+  /** Puts it back at the end of its partition as it was; it stays listed. Folding a record twice changes nothing. */
+  replay(letter: DeadLetter): Promise<void>
 }
 
 /** The log cannot take more now: retry later. `full` when its size limit is reached because a group lags. */
@@ -47,6 +92,7 @@ export class LogUnavailableError extends Error {
 }
 
 export interface SampleLog extends Service {
+  readonly deadLetters: DeadLetters
   /** Where the samples of one metric of one server go. */
   route(series: { tenantId: string; serverId: string; metricId: string }): LogPartition
   /**
@@ -54,11 +100,16 @@ export interface SampleLog extends Service {
    * @throws LogUnavailableError when the records may be sent again later.
    */
   append(records: readonly LogAppend[]): Promise<void>
-  /** Joins a named group. Every group sees every record. */
+  /** Every partition there is now, whoever owns it. @throws when that is not certain. */
+  partitions(): Promise<readonly LogPartition[]>
+  /** Joins a named group; resolves when it is a member. Every group sees every record. */
   join(group: string, handler: PartitionHandler): Promise<LogConsumer>
 }
 
-/** Told which partitions this member owns. Called one at a time; a revoked partition must no longer be committed. */
+/**
+ * Told which partitions this member owns. Called one at a time; a revoked partition must no longer be committed. One that
+ * vanished from the log is revoked too.
+ */
 export interface PartitionHandler {
   assigned(partition: LogPartition): void
   revoked(partition: LogPartition): void
@@ -67,6 +118,8 @@ export interface PartitionHandler {
 export interface LogConsumer {
   /** The position the group committed, or the oldest one kept when it never did. */
   committed(partition: LogPartition): Promise<number>
+  /** The oldest position kept. */
+  oldest(partition: LogPartition): Promise<number>
   /** At most about bytesMax of payload (at least one record if there is one), waiting up to waitMs for the first. */
   read(request: LogRead): Promise<LogBatch>
   commit(partition: LogPartition, position: number): Promise<void>

@@ -1,0 +1,184 @@
+/**
+ * Fetches from one broker for all partitions it leads, in one request after the other. A broker that hangs holds up its own
+ * partitions only.
+ *
+ *   who wants? ──> none: sleep until woken
+ *       └──> at least fetchEveryMs after the last one ──> fetch (the broker waits while it has nothing) ──> to each its part
+ *
+ * When the budget of the process is used up, only partitions whose reader waits with nothing at hand are fetched, so that all go on.
+ */
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../logging.ts'
+import { type KafkaCluster, keyOf, type Outcome } from './kafka-cluster.ts'
+import type { KafkaLogMetrics } from './kafka-log-metrics.ts'
+import type { KafkaLogConfig } from './kafka-log-settings.ts'
+import { errorName, KafkaError } from './kafka-wire.ts'
+import type { FetchedPart } from './log-requests.ts'
+import type { FetchBudget, FetchTicket, PartitionReader } from './partition-reader.ts'
+import type { TopicRegistry } from './topic-registry.ts'
+
+/** How long a broker may hold a fetch while it has nothing. A partition that joins meanwhile waits so long at most. */
+export const pollMs = 500
+const requestBytesMax = 16 * 1024 * 1024
+/** What a fetch may bring while the budget is used up. */
+const scarceBytes = 1024 * 1024
+const retryMs = 250
+const failedRetryMsMax = 2_000
+const sleepMs = 250
+
+export interface FetchLoopDeps {
+  readonly cluster: KafkaCluster
+  readonly registry: TopicRegistry
+  readonly budget: FetchBudget
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: KafkaLogMetrics
+  readonly readers: () => Iterable<PartitionReader>
+  readonly nextSequence: () => number
+}
+
+type Tickets = ReadonlyMap<string, { readonly reader: PartitionReader; readonly ticket: FetchTicket }>
+
+export class FetchLoop {
+  readonly #nodeId: number
+  readonly #config: KafkaLogConfig
+  readonly #deps: FetchLoopDeps
+  #wake: () => void = () => {}
+  #isWoken = false
+  #lastMs = Number.NEGATIVE_INFINITY
+  #failures = 0
+
+  constructor(nodeId: number, config: KafkaLogConfig, deps: FetchLoopDeps) {
+    this.#nodeId = nodeId
+    this.#config = config
+    this.#deps = deps
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    this.#wake()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps
+    while (!signal.aborted) {
+      await clock.sleep(this.#lastMs + this.#config.fetchEveryMs - clock.nowMs(), signal)
+      if (signal.aborted) return
+      const readers = this.#choose()
+      if (readers.length === 0) {
+        await this.#sleep(signal)
+        continue
+      }
+      this.#lastMs = clock.nowMs()
+      const sequence = this.#deps.nextSequence()
+      const tickets: Tickets = new Map(
+        readers.map((reader) => [keyOf(reader), { reader, ticket: reader.ticket(sequence) }]),
+      )
+      const failure = await this.#fetch(tickets).catch((error: Error) => error)
+      // Before any wait: another broker may lead them by now.
+      for (const { reader } of tickets.values()) reader.isFetching = false
+      this.#failures = failure === undefined ? 0 : this.#failures + 1
+      if (failure !== undefined) await this.#failed(failure, signal)
+    }
+  }
+
+  /** Those with a reader that waits first, then those whose turn is longest ago: an answer ends where its bytes do. */
+  #choose(): PartitionReader[] {
+    const { registry, budget, clock, readers } = this.#deps
+    const nowMs = clock.nowMs()
+    const isScarce = budget.freeBytes <= 0
+    const chosen: PartitionReader[] = []
+    for (const reader of readers()) {
+      if (registry.leaderOf(reader) !== this.#nodeId || !reader.wantsFetch(nowMs)) continue
+      if (!isScarce || reader.waitMs !== undefined) chosen.push(reader)
+    }
+    const isIdle = (reader: PartitionReader): number => (reader.waitMs === undefined ? 1 : 0)
+    return chosen.sort((a, b) => isIdle(a) - isIdle(b) || a.fetchedSequence - b.fetchedSequence)
+  }
+
+  async #fetch(tickets: Tickets): Promise<undefined> {
+    const { budget, cluster } = this.#deps
+    const bytesMax = Math.max(scarceBytes, Math.min(requestBytesMax, budget.freeBytes))
+    const parts = [...tickets.values()].map(({ reader, ticket }) => ({
+      topic: reader.topic,
+      partition: reader.partition,
+      offset: ticket.offset,
+      bytesMax: reader.fetchBytes,
+    }))
+    const waits = [...tickets.values()].map(({ reader }) => reader.waitMs ?? pollMs)
+    const waitMs = Math.floor(waits.reduce((least, wait) => Math.min(least, wait), pollMs))
+    budget.reservedBytes += bytesMax
+    let fetched: readonly FetchedPart[]
+    try {
+      fetched = await cluster.fetch(this.#nodeId, parts, { waitMs, bytesMax })
+    } finally {
+      budget.reservedBytes -= bytesMax
+    }
+    const outOfRange: FetchedPart[] = []
+    for (const part of fetched) {
+      const { reader, ticket } = tickets.get(keyOf(part)) ?? {}
+      if (reader === undefined || ticket === undefined) continue
+      const code = errorName(part.errorCode)
+      if (code === undefined) reader.accept(ticket, part)
+      else if (code === 'OFFSET_OUT_OF_RANGE') outOfRange.push(part)
+      else this.#partFailed(reader, code)
+    }
+    if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, tickets)
+    return undefined
+  }
+
+  async #lookUpRanges(parts: readonly FetchedPart[], tickets: Tickets): Promise<void> {
+    const { cluster, metrics } = this.#deps
+    const [oldest, next] = await Promise.all([
+      cluster.listOffsets(this.#nodeId, parts, 'oldest'),
+      cluster.listOffsets(this.#nodeId, parts, 'next'),
+    ])
+    for (const part of parts) {
+      const { reader, ticket } = tickets.get(keyOf(part)) ?? {}
+      const range = { oldest: positionOf(oldest.get(keyOf(part))), next: positionOf(next.get(keyOf(part))) }
+      if (reader === undefined || ticket === undefined) continue
+      metrics.fetchErrors.inc({ reason: 'OFFSET_OUT_OF_RANGE' })
+      reader.retryAtMs = this.#deps.clock.nowMs() + retryMs
+      if (range.oldest !== undefined && range.next !== undefined) {
+        reader.outOfRange(ticket, { oldest: range.oldest, next: range.next })
+      }
+    }
+  }
+
+  #partFailed(reader: PartitionReader, code: string): void {
+    const { registry, clock, metrics } = this.#deps
+    metrics.fetchErrors.inc({ reason: code })
+    reader.retryAtMs = clock.nowMs() + retryMs
+    if (code === 'UNKNOWN_TOPIC_OR_PARTITION') registry.doubt(reader.topic)
+    else registry.refresh().catch(() => {})
+  }
+
+  async #failed(error: Error, signal: AbortSignal): Promise<void> {
+    const { clock, log, metrics, registry } = this.#deps
+    metrics.fetchErrors.inc({ reason: error instanceof KafkaError ? error.code : 'BAD_ANSWER' })
+    const waitMs = Math.min(failedRetryMsMax, retryMs * 2 ** Math.min(this.#failures - 1, 10))
+    if (!signal.aborted) {
+      log.warn({ err: error, broker: this.#nodeId }, `fetching from a broker failed; trying again in ${waitMs} ms`)
+    }
+    registry.refresh().catch(() => {})
+    await clock.sleep(waitMs, signal)
+  }
+
+  async #sleep(signal: AbortSignal): Promise<void> {
+    if (!this.#isWoken) {
+      const waking = new AbortController()
+      this.#wake = () => waking.abort()
+      const stop = (): void => waking.abort()
+      signal.addEventListener('abort', stop)
+      // Also those that wait after an error, or for their leader, are looked at again.
+      await this.#deps.clock.sleep(sleepMs, waking.signal)
+      signal.removeEventListener('abort', stop)
+      this.#wake = () => {}
+    }
+    this.#isWoken = false
+  }
+}
+
+function positionOf(outcome: Outcome<number> | undefined): number | undefined {
+  return outcome !== undefined && 'value' in outcome ? outcome.value : undefined
+}

@@ -1,0 +1,301 @@
+/** The Kafka log against a real broker: the contract of every log, then what only Kafka can do to us. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { deadLettersContract } from '../sample-log/dead-letters-contract.ts'
+import type { LogConsumer, LogPartition, LogRecord } from '../sample-log/sample-log.ts'
+import { joinAndOwn, readAll, sampleLogContract } from '../sample-log/sample-log-contract.ts'
+import type { KafkaSampleLog } from './kafka-sample-log.ts'
+import { PlainFraming, type RecordFraming, SchemaUnavailableError, UnreadableRecordError } from './record-framing.ts'
+import { kafkaUnderTest, openLog, testConfig } from './test-kafka.ts'
+
+sampleLogContract('kafka', kafkaUnderTest)
+deadLettersContract('dead letters in kafka', kafkaUnderTest)
+
+const series = { tenantId: 'default', serverId: 'web-1', metricId: 'system.cpu.utilization' }
+const bytesMax = 1 << 20
+const keyOf = ({ topic, partition }: LogPartition): string => `${topic}/${partition}`
+const words = (records: readonly LogRecord[]): string[] => records.map(({ payload }) => payload.toString())
+
+/** A member that knows what it owns. */
+class Member {
+  readonly owned = new Set<string>()
+  /** Of everything ever assigned and revoked, in order: `+topic/0`, `-topic/0`. */
+  readonly history: string[] = []
+  consumer: LogConsumer | undefined
+  #changed = Promise.withResolvers<void>()
+
+  static async join(log: KafkaSampleLog, group = 'readers'): Promise<Member> {
+    const member = new Member()
+    member.consumer = await log.join(group, {
+      assigned: (partition) => member.#note(`+${keyOf(partition)}`, () => member.owned.add(keyOf(partition))),
+      revoked: (partition) => member.#note(`-${keyOf(partition)}`, () => member.owned.delete(keyOf(partition))),
+    })
+    return member
+  }
+
+  /** Until a condition holds that assignments decide. */
+  static async until(members: readonly Member[], condition: () => boolean): Promise<void> {
+    while (!condition()) await Promise.race(members.map((member) => member.#changed.promise))
+  }
+
+  get reader(): LogConsumer {
+    return this.consumer ?? assert.fail('has not joined')
+  }
+
+  #note(event: string, apply: () => void): void {
+    apply()
+    this.history.push(event)
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+  }
+}
+
+/** Every partition has exactly one owner. */
+function isSharedOut(members: readonly Member[], partitionCount: number): boolean {
+  const owned = members.flatMap((member) => [...member.owned])
+  return owned.length === partitionCount && new Set(owned).size === partitionCount
+}
+
+const eightMetrics = Array.from({ length: 8 }, (_, index) => `metric.${index}`)
+
+test('members share the partitions, a third takes its part, and who dies without a word is replaced', async () => {
+  const { log, config } = await openLog()
+  await log.prepare(eightMetrics)
+  const first = await Member.join(log)
+  await Member.until([first], () => first.owned.size === 16)
+  const other = (await openLog(config)).log
+  const second = await Member.join(other)
+  await Member.until([first, second], () => isSharedOut([first, second], 16))
+  assert.ok(first.owned.size >= 4 && second.owned.size >= 4, `${first.owned.size} and ${second.owned.size}`)
+  // Only what moved was touched: nothing that stayed was revoked in between.
+  const kept = [...first.owned].filter((key) => first.history.includes(`-${key}`))
+  assert.deepEqual(kept, [])
+
+  // Its connections are gone as after kill -9; nobody says goodbye.
+  other.cluster.wire.close()
+  await Member.until([first], () => first.owned.size === 16)
+  await Member.until([second], () => second.owned.size === 0)
+})
+
+test('who leaves is replaced without waiting for a session to end', async () => {
+  const { log, config } = await openLog(testConfig({ sessionTimeoutMs: 1_000_000, rebalanceTimeoutMs: 1_000_000 }))
+  await log.prepare(eightMetrics)
+  const first = await Member.join(log)
+  const second = await Member.join((await openLog(config)).log)
+  await Member.until([first, second], () => isSharedOut([first, second], 16))
+  await second.reader.leave()
+  assert.equal(second.owned.size, 0)
+  await Member.until([first], () => first.owned.size === 16)
+})
+
+test('running members find a new topic without a rebalance, and read its first record', async () => {
+  const { log, config, registry } = await openLog()
+  const member = await Member.join(log)
+  const writer = (await openLog(config)).log
+  const partition = writer.route(series)
+  await writer.append([{ ...partition, payload: Buffer.from('first') }])
+  await Member.until([member], () => member.owned.has(keyOf(partition)))
+  assert.deepEqual(words(await readAll(member.reader, partition, 1)), ['first'])
+  const rebalances = await registry.getSingleMetric('minutely_kafka_rebalances_total')?.get()
+  assert.deepEqual(
+    rebalances?.values.map(({ value }) => value),
+    [1],
+  )
+})
+
+test('a member that does not read for longer than its session keeps its partitions', async () => {
+  const { log } = await openLog()
+  await log.prepare([series.metricId])
+  const partition = log.route(series)
+  const member = await Member.join(log)
+  await Member.until([member], () => member.owned.has(keyOf(partition)))
+  const impatient = testConfig()
+  // Another group with a session as long proves that the time has passed: its dead member has been given up.
+  const other = await openLog({ ...impatient, topicPrefix: testConfig().topicPrefix })
+  await other.log.prepare([series.metricId])
+  const [dying, waiting] = [await openLog(other.config), await openLog(other.config)]
+  const dead = await Member.join(dying.log)
+  const heir = await Member.join(waiting.log)
+  await Member.until([dead, heir], () => isSharedOut([dead, heir], 2))
+  dying.log.cluster.wire.close()
+  await Member.until([heir], () => heir.owned.size === 2)
+  assert.deepEqual(
+    member.history.filter((event) => event.startsWith('-')),
+    [],
+  )
+  await log.append([{ ...partition, payload: Buffer.from('later') }])
+  assert.deepEqual(words(await readAll(member.reader, partition, 1)), ['later'])
+})
+
+test('metrics past the limit share topics, and routes that were remembered still lead somewhere', async () => {
+  const { log, config } = await openLog(testConfig({ topicsMax: 2, sharedTopicCount: 3 }))
+  const late = (await openLog(config)).log
+  // Remembered before anybody filled the room.
+  const remembered = late.route({ ...series, metricId: 'late' })
+  assert.equal(remembered.topic, `${config.topicPrefix}.samples.late`)
+  for (const metricId of ['one', 'two', 'three', 'four', 'five']) {
+    await log.append([{ ...log.route({ ...series, metricId }), payload: Buffer.from(metricId) }])
+  }
+  await late.append([{ ...remembered, payload: Buffer.from('late') }])
+  const topics = new Set((await log.partitions()).map(({ topic }) => topic))
+  const own = [...topics].filter((topic) => topic.includes('.samples.')).sort()
+  assert.deepEqual(own, [`${config.topicPrefix}.samples.one`, `${config.topicPrefix}.samples.two`])
+  assert.match(late.route({ ...series, metricId: 'late' }).topic, /\.shared\.\d$/)
+  const reader = (await openLog(config)).log
+  const member = await Member.join(reader)
+  const partitions = await reader.partitions()
+  await Member.until([member], () => member.owned.size === partitions.length)
+  const found: string[] = []
+  for (const partition of partitions) {
+    const position = await member.reader.committed(partition)
+    found.push(...words((await member.reader.read({ partition, position, bytesMax, waitMs: 0 })).records))
+  }
+  assert.deepEqual(found.sort(), ['five', 'four', 'late', 'one', 'three', 'two'])
+})
+
+test('a topic deleted under a writer is made anew, and its neighbours never notice', async () => {
+  const { log } = await openLog()
+  const [doomed, healthy] = ['doomed', 'healthy'].map((metricId) => log.route({ ...series, metricId }))
+  assert.ok(doomed && healthy)
+  const both = (word: string) => [doomed, healthy].map((partition) => ({ ...partition, payload: Buffer.from(word) }))
+  await log.append(both('before'))
+  const member = await Member.join(log)
+  await Member.until([member], () => member.owned.size === 4)
+  assert.deepEqual(words(await readAll(member.reader, doomed, 1)), ['before'])
+  await member.reader.commit(doomed, 1)
+  await log.cluster.deleteTopics([doomed.topic])
+  await log.append(both('after'))
+  assert.deepEqual(words(await readAll(member.reader, healthy, 2)), ['before', 'after'])
+  // The reader is told: by losing the partition, or by a gap.
+  const told = member.reader.read({ partition: doomed, position: 1_000, bytesMax, waitMs: 30_000 }).then(
+    ({ gap }) => gap?.reason === 'rewound',
+    () => true,
+  )
+  assert.equal(await told, true)
+  await Member.until([member], () => member.owned.has(keyOf(doomed)))
+  const oldest = await member.reader.oldest(doomed)
+  const batch = await member.reader.read({ partition: doomed, position: oldest, bytesMax, waitMs: 30_000 })
+  assert.deepEqual(words(batch.records), ['after'])
+})
+
+test('a record with a wrong checksum is delivered as unreadable, as it was stored, and its neighbours are read', async () => {
+  const { log, config } = await openLog()
+  const partition = log.route(series)
+  const plain = new PlainFraming()
+  const lying: RecordFraming = {
+    frame: (payload) => ({ ...plain.frame(payload), value: Buffer.concat([payload, Buffer.from('!')]) }),
+    unframe: (record) => plain.unframe(record),
+  }
+  const liar = (await openLog(config, lying)).log
+  await log.append([{ ...partition, payload: Buffer.from('good') }])
+  await liar.append([{ ...partition, payload: Buffer.from('bad') }])
+  await log.append([{ ...partition, payload: Buffer.from('good too') }])
+  const consumer = await joinAndOwn(log, 'readers', partition)
+  const records = await readAll(consumer, partition, 3)
+  assert.deepEqual(words(records), ['good', 'bad!', 'good too'])
+  assert.deepEqual(
+    records.map(({ unreadable }) => unreadable?.reason),
+    [undefined, 'checksum', undefined],
+  )
+  const [, bad] = records
+  assert.ok(bad?.unreadable)
+  await log.deadLetters.add({ ...partition, ...bad, ...bad.unreadable })
+  for await (const letter of log.deadLetters.list()) await log.deadLetters.replay(letter)
+  const again = (await readAll(consumer, partition, 4))[3]
+  assert.deepEqual([again?.payload, again?.headers, again?.unreadable?.reason], [bad.payload, bad.headers, 'checksum'])
+})
+
+test('a schema that cannot be had holds up its own partition only, until it can be had', async () => {
+  const plain = new PlainFraming()
+  let isRegistryUp = false
+  const framing: RecordFraming = {
+    frame: (payload) => plain.frame(payload),
+    unframe: async (record) => {
+      const payload = plain.unframe(record)
+      if (payload.toString() === 'new' && !isRegistryUp) throw new SchemaUnavailableError('the registry is down')
+      if (payload.toString() === 'never') throw new UnreadableRecordError('unknown-schema', 'no schema 7')
+      return payload
+    },
+  }
+  const { log } = await openLog(testConfig(), framing)
+  const [stuck, free] = ['stuck', 'free'].map((metricId) => log.route({ ...series, metricId }))
+  assert.ok(stuck && free)
+  await log.append(['old', 'new', 'never', 'last'].map((word) => ({ ...stuck, payload: Buffer.from(word) })))
+  await log.append([{ ...free, payload: Buffer.from('free') }])
+  const member = await Member.join(log)
+  await Member.until([member], () => member.owned.size === 4)
+  const before = await member.reader.read({ partition: stuck, position: 0, bytesMax, waitMs: 30_000 })
+  assert.deepEqual(words(before.records), ['old'])
+  const held = member.reader.read({ partition: stuck, position: before.nextPosition, bytesMax, waitMs: 30_000 })
+  await assert.rejects(held, SchemaUnavailableError)
+  assert.deepEqual(words(await readAll(member.reader, free, 1)), ['free'])
+  isRegistryUp = true
+  const rest = await member.reader.read({ partition: stuck, position: before.nextPosition, bytesMax, waitMs: 30_000 })
+  assert.deepEqual(words(rest.records), ['new', 'never', 'last'])
+  assert.deepEqual(
+    rest.records.map(({ unreadable }) => unreadable?.reason),
+    [undefined, 'unknown-schema', undefined],
+  )
+})
+
+test('more than the buffers hold is read in order and completely, and memory is given back', async () => {
+  const config = testConfig({ partitionFetchBytesMax: 65_536, fetchBytesMax: 1_048_576 })
+  const { log, registry } = await openLog(config)
+  const partitions = ['a', 'b', 'c', 'd'].map((metricId) => log.route({ ...series, metricId }))
+  for (let round = 0; round < 10; round++) {
+    const payload = Buffer.alloc(100_000, round)
+    await log.append(
+      partitions.flatMap((partition) => [
+        { ...partition, payload },
+        { ...partition, payload },
+      ]),
+    )
+  }
+  const member = await Member.join(log)
+  await Member.until([member], () => member.owned.size === 8)
+  const readings = partitions.map((partition) => readAll(member.reader, partition, 20))
+  for (const records of await Promise.all(readings)) {
+    assert.deepEqual(
+      records.map(({ payload }) => payload[0]),
+      Array.from({ length: 20 }, (_, index) => Math.floor(index / 2)),
+    )
+    assert.ok(records.every(({ payload }) => payload.length === 100_000))
+  }
+  const held = await registry.getSingleMetric('minutely_kafka_fetch_bytes')?.get()
+  assert.equal(held?.values[0]?.value, 0)
+})
+
+test('what is on its way to the brokers is bounded, and what did not fit is refused at once', async () => {
+  const { log } = await openLog(testConfig({ sendBytesMax: 1_048_576 }))
+  await log.prepare([series.metricId])
+  const partition = log.route(series)
+  const large = { ...partition, payload: Buffer.alloc(700_000) }
+  const outcomes = await Promise.allSettled([log.append([large]), log.append([large])])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  )
+  await log.append([large])
+})
+
+test('an append of more than a batch takes keeps its order', async () => {
+  const { log } = await openLog(testConfig({ batchBytesMax: 1_048_576 }))
+  await log.prepare([series.metricId])
+  const partition = log.route(series)
+  const payloads = Array.from({ length: 12 }, (_, index) => Buffer.alloc(300_000, index))
+  await log.append(payloads.map((payload) => ({ ...partition, payload })))
+  const consumer = await joinAndOwn(log, 'readers', partition)
+  const records = await readAll(consumer, partition, 12)
+  assert.deepEqual(
+    records.map(({ payload }) => payload[0]),
+    payloads.map((_, index) => index),
+  )
+})
+
+test('a broker that cannot be reached is a start that fails and says so', async () => {
+  const config = testConfig({ brokers: ['127.0.0.1:1'], connectTimeoutMs: 1_000 })
+  await assert.rejects(
+    openLog(config),
+    /no Kafka broker of 127\.0\.0\.1:1 answered within 1000 ms.*MINUTELY_KAFKA_BROKERS/,
+  )
+})

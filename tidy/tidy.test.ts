@@ -5,6 +5,11 @@ import { test } from 'node:test'
 import { createAgentMetrics } from '@minutely/agent/metrics'
 import { createAggregatorMetrics } from '@minutely/aggregator/metrics'
 import { createCollectorMetrics } from '@minutely/collector-api/metrics'
+import { createKafkaLogMetrics } from '@minutely/lib/kafka-log/kafka-log-metrics'
+import { createLiveMetrics } from '@minutely/lib/live/live-metrics'
+import { createRingMetrics } from '@minutely/lib/recent-ring/ring-metrics'
+import { createRedisMetrics } from '@minutely/lib/redis/redis-metrics'
+import { createSchemaRegistryMetrics } from '@minutely/lib/schema-registry/schema-registry-metrics'
 import { createQueryMetrics } from '@minutely/query-api/metrics'
 import { Registry } from 'prom-client'
 import {
@@ -135,6 +140,17 @@ test('metrics are named minutely_<noun>_<unit>, counters end in _total', async (
   createAgentMetrics(registry, { queue: () => ({ bytes: 0, batches: 0 }) })
   createAggregatorMetrics(registry)
   createCollectorMetrics(registry)
+  createKafkaLogMetrics(registry, {
+    sendBytes: () => 0,
+    fetchBytes: () => 0,
+    ownTopics: () => 0,
+    memberships: () => [],
+    lags: () => [],
+  })
+  createLiveMetrics(registry)
+  createRedisMetrics(registry)
+  createRingMetrics(registry)
+  createSchemaRegistryMetrics(registry)
   createQueryMetrics(registry)
   const problems = (await registry.getMetricsAsJSON()).flatMap(({ name, type }) => {
     if (!/^minutely_[a-z_]+$/.test(name)) return [`${name} does not match minutely_[a-z_]+`]

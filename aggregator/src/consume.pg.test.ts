@@ -159,6 +159,97 @@ test('an unreadable record is skipped and counted, a damaged section too, and th
   await running.crash()
 })
 
+test('what cannot be read is set aside, with where it was and why, before the log forgets it', async () => {
+  const rig = await createRig({ apart: true })
+  const running = rig.begin()
+  await rig.send('before', everySecond(rigStartMs), [{ series: cpu, values: ramp(5) }])
+  await rig.append(Buffer.from([99, 1, 2, 3]))
+  const bad = { ...sectionOf('bad', everySecond(rigStartMs), [{ series: cpu, values: ramp(5) }]), stepMs: -1_000 }
+  await rig.append(encodeSampleRecord({ receivedAtMs: 0, sections: [bad] }))
+  await rig.send('after', everySecond(rigStartMs), [{ series: cpu, values: ramp(5) }])
+  await rig.clock.advance(2 * minuteMs)
+  await rig.drain(running)
+  await rig.assertExact()
+  const letters = await Array.fromAsync(rig.log.deadLetters.list())
+  assert.deepEqual(
+    letters.map(({ topic, partition, position, reason }) => ({ topic, partition, position, reason })),
+    [
+      { topic: 'minutely.samples', partition: 0, position: 1, reason: 'undecodable' },
+      { topic: 'minutely.samples', partition: 0, position: 2, reason: 'damaged-section' },
+    ],
+  )
+  assert.deepEqual([...(letters[0]?.payload ?? [])], [99, 1, 2, 3])
+  assert.match(String(letters[1]?.detail), /default bad: a grid of 5 slots of -1000 ms/)
+  await running.crash()
+})
+
+/** Another log on the same database, as after a topic was deleted and made anew, or as retention leaves it. */
+async function withOtherLog(rig: ConsumerRig, change: (rig: ConsumerRig) => Promise<unknown>): Promise<ConsumerRig> {
+  await rig.stop()
+  await change(rig)
+  const next = new ConsumerRig({ pool: rig.pool, connection: rig.connection }, { apart: true })
+  rigs.push(next)
+  next.model = rig.model
+  await next.clock.advance(rig.clock.nowMs() - rigStartMs)
+  return next.start()
+}
+
+async function gapsOf(rig: ConsumerRig): Promise<unknown[]> {
+  const text = 'select partition, from_position::int, to_position::int, reason from log_gap order by gap_id'
+  return (await rig.pool.query(text)).rows
+}
+
+test('a log that begins anew is a recorded gap; what it has is read from its start, now and after a restart', async () => {
+  const rig = await createRig({ apart: true })
+  const first = rig.begin()
+  for (let step = 0; step < 10; step++) {
+    await sendAndAdvance(rig, [{ name: 'a' }])
+    await first.step()
+  }
+  await rig.drain(first)
+  await first.crash()
+  const anew = await withOtherLog(rig, ({ pool }) =>
+    pool.query('truncate log_record, log_partition, log_group restart identity'),
+  )
+  for (let round = 0; round < 2; round++) {
+    const running = anew.begin()
+    for (let step = 0; step < 3; step++) {
+      await sendAndAdvance(anew, [{ name: 'b' }])
+      await running.step()
+    }
+    await running.step()
+    await anew.drain(running)
+    await anew.assertExact(`round ${round}`)
+    await running.crash()
+  }
+  const [gap] = (await gapsOf(anew)) as { from_position: number; to_position: number; reason: string }[]
+  assert.equal((await gapsOf(anew)).length, 1)
+  assert.deepEqual({ ...gap, from_position: 0 }, { partition: 0, from_position: 0, to_position: 0, reason: 'rewound' })
+  assert.ok((gap?.from_position ?? 0) > 0)
+})
+
+test('records that the retention dropped unread are a recorded gap', async () => {
+  const rig = await createRig({ apart: true })
+  const first = rig.begin()
+  await sendAndAdvance(rig, [{ name: 'a' }])
+  await rig.clock.advance(2 * minuteMs)
+  await rig.drain(first)
+  await first.crash()
+  const { model } = rig
+  // Sent, acknowledged, and dropped before anybody read it.
+  const lost = encodeSampleRecord({ receivedAtMs: 0, sections: [sectionOf('a', everySecond(rigStartMs), [])] })
+  for (let record = 0; record < 5; record++) await rig.append(lost)
+  const later = await withOtherLog(rig, ({ pool }) => pool.query('delete from log_record where position < 4'))
+  later.model = model
+  const running = later.begin()
+  await sendAndAdvance(later, [{ name: 'b' }])
+  await running.step()
+  await later.drain(running)
+  await later.assertExact()
+  assert.deepEqual(await gapsOf(later), [{ partition: 0, from_position: 1, to_position: 4, reason: 'retention' }])
+  await running.crash()
+})
+
 test('one batch that spans very many minutes stays within the bounds of memory', async () => {
   const bytesMax = 1 << 20
   const rig = await createRig({ config: { windowBytesMax: bytesMax } })

@@ -30,7 +30,7 @@ import type {
 import type { AggregatorConfig } from './config.ts'
 import { foldRecord } from './fold-record.ts'
 import { publishMinutes } from './live-minutes.ts'
-import { recordGap } from './log-gaps.ts'
+import { recordGap, resumePosition } from './log-gaps.ts'
 import type { AggregatorMetrics } from './metrics.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
 import { MinuteWindows } from './minute-window.ts'
@@ -181,12 +181,8 @@ export class PartitionConsumer {
   }
 
   async #resume(): Promise<void> {
-    const { consumer, pool } = this.#deps
-    const stored = await readProgress(pool, this.partition)
-    this.#position =
-      stored.position === undefined
-        ? await consumer.oldest(this.partition)
-        : Math.min(await consumer.committed(this.partition), stored.position)
+    const stored = await readProgress(this.#deps.pool, this.partition)
+    this.#position = await resumePosition(this.partition, stored.position, this.#deps)
     this.#version = stored.version
     this.completeThroughMs = stored.completeThroughMs
     this.slots = new SeriesSlots()

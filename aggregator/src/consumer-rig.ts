@@ -57,12 +57,14 @@ export class ConsumerRig {
   readonly metrics = createAggregatorMetrics(new Registry())
   model = new MinuteModel()
   readonly pool: Pool
+  readonly connection: PostgresConnection
   readonly log: PostgresSampleLog
   readonly #options: RigOptions
   #member: LogConsumer | undefined
 
   constructor(database: { pool: Pool; connection: PostgresConnection }, options: RigOptions = {}, partitionCount = 1) {
     this.pool = database.pool
+    this.connection = database.connection
     this.#options = options
     this.log = new PostgresSampleLog(
       { partitionCount, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 24, deadLettersMax: 1_000 },

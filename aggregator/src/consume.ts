@@ -219,6 +219,8 @@ export class PartitionConsumer {
   /** Once more after a crash in between: a dead letter may be there twice, but never not at all. */
   async #setAside(): Promise<void> {
     const { deadLetters, metrics, log } = this.#deps
+    // Or nothing would move the position past them.
+    if (this.#unreadable.length > 0) await this.#begin()
     for (let [letter] = this.#unreadable; letter !== undefined; [letter] = this.#unreadable) {
       await deadLetters.add(letter)
       this.#unreadable.shift()
@@ -247,13 +249,16 @@ export class PartitionConsumer {
     return stored
   }
 
-  async #announce(added: readonly SlotEntry[]): Promise<void> {
-    const { partition } = this
-    this.#version ??= await beginProgress(this.#deps.pool, partition, {
+  async #begin(): Promise<void> {
+    this.#version ??= await beginProgress(this.#deps.pool, this.partition, {
       position: this.windows.resumeAt(this.#position),
       completeThroughMs: this.#watermark.closedThroughMs,
     })
-    const progress = { partition, version: this.#version }
+  }
+
+  async #announce(added: readonly SlotEntry[]): Promise<void> {
+    await this.#begin()
+    const progress = { partition: this.partition, version: this.#version }
     this.#version = await announceSeries(added, progress, { ...this.#deps, slots: this.slots })
   }
 

@@ -225,6 +225,7 @@ async function touchServers(client: PoolClient, spans: Map<ServerSlots, Span>, d
        select from server
        where server.tenant_id = seen.tenant_id and server.server_id = seen.server_id
          and first_seen_at <= to_timestamp(first_ms / 1000.0) and last_seen_at >= to_timestamp(last_ms / 1000.0))
+     order by tenant_id, server_id
      on conflict (tenant_id, server_id) do update set
        first_seen_at = least(server.first_seen_at, excluded.first_seen_at),
        last_seen_at = greatest(server.last_seen_at, excluded.last_seen_at)`,

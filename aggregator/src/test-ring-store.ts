@@ -46,7 +46,14 @@ export async function createRingStore(
   const { pool } = await createTestDatabase()
   const redis = await connectTestClient(server.url)
   const metrics = createRingMetrics(createRegistry())
-  const config = { ...defaults, writeBudgetMs: 20_000, readBudgetMs: 20_000, breakerMs: 0, ...overrides }
+  const config = {
+    ...defaults,
+    gatherMinutes: 1,
+    writeBudgetMs: 20_000,
+    readBudgetMs: 20_000,
+    breakerMs: 0,
+    ...overrides,
+  }
   const ring = new RedisRecentRing(config, { redis, clock, log: silentLog, metrics })
   return { pool, redis, ring, clock, metrics }
 }

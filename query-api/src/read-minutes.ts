@@ -6,8 +6,8 @@
  *   web-17  | Postgres .......... | ring ring ring ring ring ring ring | Postgres |
  *   web-18  | Postgres .......... | ring ring ... Postgres ... ring .. | Postgres |
  *
- * Postgres is asked at most twice: for the series that lack nothing but the tail, which is short because its minutes
- * are just being closed, and for the others from their first to their last minute that lacks. Series that lack nothing
+ * Postgres is asked at most twice: for the series that lack nothing but the tail, which is short (its minutes
+ * are being closed, or gathered for the ring), and for the others from their first to their last minute that lacks. Series that lack nothing
  * are not asked for.
  *
  * Where steps are longer than a minute, float sums depend on the order of adding; then each series' minutes come in
@@ -32,8 +32,8 @@ export interface MinutesDeps {
   readonly ring: RecentRing
 }
 
-/** Longest end of a range for which a series counts as lacking the tail only. */
-const tailMs = 10 * minuteMs
+/** Longest end of a range for which a series counts as lacking the tail only: what is open or gathered (RING_GATHER_MINUTES). */
+const tailMs = 15 * minuteMs
 
 export async function readMinutes(question: MinutesQuestion, sink: MinuteSink, deps: MinutesDeps): Promise<void> {
   const { session, ring } = deps

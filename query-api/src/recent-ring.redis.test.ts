@@ -24,7 +24,14 @@ const defaults = Object.fromEntries(
   Object.entries(ringSettings).map(([key, setting]) => [key, setting.shape.parse(setting.default)]),
 ) as RingConfig
 // Redis lives in the machine's time, the API in that of its clock.
-const config = { ...defaults, hours: 50_000, readBudgetMs: 20_000, writeBudgetMs: 20_000, breakerMs: 0 }
+const config = {
+  ...defaults,
+  hours: 50_000,
+  gatherMinutes: 1,
+  readBudgetMs: 20_000,
+  writeBudgetMs: 20_000,
+  breakerMs: 0,
+}
 const at = (minute: number): number => startMs + minute * minuteMs
 
 /** Switched on and off, so that one API answers both ways. */
@@ -69,12 +76,17 @@ else {
       ring = new SwitchedRing(new RedisRecentRing(config, { redis, clock, log: silentLog, metrics }))
       return ring
     })
+    // As it may be in a large table: rows in the order of storing, unless an order is asked for.
+    const { rows } = await api.pool.query<{ name: string }>('select current_database() as name')
+    for (const scan of ['indexscan', 'bitmapscan']) {
+      await api.pool.query(`alter database ${rows[0]?.name} set enable_${scan} = off`)
+    }
     for (const [index, metricId] of ['a', 'b', 'c'].entries()) {
       for (const serverId of ['s1', 's2']) {
         const minutes = Array.from({ length: 50 - 10 * index }, (_, minute) => ({
-          // Sums of thirds depend on the order of adding.
+          // Sums of such values depend on the order of adding.
           atMs: at((minute * 7 + index) % 55),
-          values: Array.from({ length: 1 + ((minute * 13) % 60) }, (_, second) => (minute + second) / 3),
+          values: Array.from({ length: 1 + ((minute * 13) % 60) }, (_, second) => Math.sin(minute * 61 + second)),
         }))
         await insertSeries(api.pool, { serverId, metricId, labels: {} }, minutes)
       }

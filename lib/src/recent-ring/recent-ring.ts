@@ -15,7 +15,7 @@
  *   repair   read S ── read c ── read rows of Postgres before c ── push them under S ── mark S as filled
  *
  * 1. All that stands under S was in Postgres when S was current already: who pushes has read S before the rows. So
- *    nothing under S is older than S, whoever pushes it, however late.
+ *    nothing under S is older than S, whoever pushes it, however late, gathered first or not.
  * 2. A row that T *merged* (the ring may hold an older state of it) is pushed under S, or S is voided, before the log is
  *    committed. T locks S, so S is current when T commits, and 1 covers every later identity. When the process dies
  *    in between, the log has its records still: the next owner merges them again and pushes the rows as stored.
@@ -66,7 +66,7 @@ export interface RingRows {
   readonly sum: Float64Array
 }
 
-/** late: it is still on its way when the budget is over, and may or may not get there. */
+/** late: it is still on its way, and may or may not get there. */
 export type PushOutcome = 'pushed' | 'late' | 'dropped'
 
 export interface RingQuestion {
@@ -97,7 +97,10 @@ export interface RecentRing {
   readonly hours: number
   /** Of the Redis that is connected now. */
   readonly runId: string | undefined
-  /** Never rejects. Takes no longer than the write budget. urgent: before what waits already. */
+  /**
+   * Never rejects. Takes no longer than the write budget. urgent: at once, and before what waits already; otherwise the
+   * ring may wait for more. The rows are the ring's from then on.
+   */
   push(identity: RingIdentity, rows: RingRows, urgency?: 'urgent'): Promise<PushOutcome>
   /** Never rejects. Undefined: nothing is covered. Takes no longer than the read budget, but for identity(). */
   read(question: RingQuestion): Promise<RingReading | undefined>

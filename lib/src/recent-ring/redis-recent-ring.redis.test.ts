@@ -21,7 +21,7 @@ const defaults = Object.fromEntries(
   Object.entries(ringSettings).map(([key, setting]) => [key, setting.shape.parse(setting.default)]),
 ) as RingConfig
 /** A busy machine is not what these tests are about. */
-const patient = { ...defaults, writeBudgetMs: 20_000, readBudgetMs: 20_000, breakerMs: 0 }
+const patient = { ...defaults, gatherMinutes: 1, writeBudgetMs: 20_000, readBudgetMs: 20_000, breakerMs: 0 }
 let epoch = 0
 
 function ringOn(redis: RedisClient, overrides: Partial<RingConfig> = {}) {

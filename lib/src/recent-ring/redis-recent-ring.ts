@@ -7,6 +7,7 @@ import type { Logger } from '../logging.ts'
 import { type RedisClient, redisScript } from '../redis/redis-client.ts'
 import type { PushOutcome, RecentRing, RingIdentity, RingQuestion, RingReading, RingRows } from './recent-ring.ts'
 import { encodeParts, keyPrefix, minutesPerHour, pushLua, RingColumns, ringKey, valueBytesMax } from './ring-format.ts'
+import { RingGather } from './ring-gather.ts'
 import type { RingMetrics } from './ring-metrics.ts'
 import { type QueuedPart, RingBreaker, RingQueue } from './ring-queue.ts'
 import type { RingConfig } from './ring-settings.ts'
@@ -23,7 +24,7 @@ const minuteMs = 60_000
 const script = redisScript(pushLua)
 /** A command of 2 MB of answer at most. */
 const keysPerCommandMax = 1_000
-const openMinutesMax = 5
+const openMinutesMax = 15
 
 export class RedisRecentRing implements RecentRing {
   readonly hours: number
@@ -31,6 +32,7 @@ export class RedisRecentRing implements RecentRing {
   readonly #deps: RedisRecentRingDeps
   readonly #breaker: RingBreaker
   readonly #queue: RingQueue
+  readonly #gather: RingGather
 
   constructor(config: RingConfig, deps: RedisRecentRingDeps) {
     this.hours = config.hours
@@ -38,6 +40,7 @@ export class RedisRecentRing implements RecentRing {
     this.#deps = deps
     this.#breaker = new RingBreaker(config.breakerMs, deps)
     this.#queue = new RingQueue(config.queueBytesMax, this.#breaker, deps)
+    this.#gather = new RingGather({ minutesMax: config.gatherMinutes, bytesMax: config.queueBytesMax })
   }
 
   /** A key lives as long as a minute of its hour can be asked for. */
@@ -56,9 +59,11 @@ export class RedisRecentRing implements RecentRing {
       pushes.inc({ result: refusal })
       return 'dropped'
     }
+    const due = urgency === 'urgent' ? { identity, rows } : this.#gather.add(identity, rows)
+    if (due === undefined) return 'late'
     const parts: QueuedPart[] = []
-    for (const part of encodeParts(rows, this.#config.partBytesMax)) {
-      parts.push({ ...part, send: () => this.#send(identity, part.bytes) })
+    for (const part of encodeParts(due.rows, this.#config.partBytesMax)) {
+      parts.push({ ...part, send: () => this.#send(due.identity, part.bytes) })
     }
     const done = this.#queue.add(parts, urgency)
     if (done === undefined) {
@@ -164,7 +169,7 @@ export class RedisRecentRing implements RecentRing {
   }
 }
 
-/** All but the last minutes, which may not be closed yet. */
+/** All but the last minutes, which may be open or gathered. */
 function isWhole({ covered, minuteCount }: RingReading): boolean {
   for (let start = 0; start < covered.length; start += minuteCount) {
     if (covered.subarray(start, Math.max(start, start + minuteCount - openMinutesMax)).includes(0)) return false

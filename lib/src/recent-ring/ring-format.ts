@@ -40,7 +40,8 @@ function hex(value: number, digits: number): string {
 
 /**
  * ARGV: what keys start with, seconds that a key lives after the start of its hour, valueBytesMax, chunks. A chunk: key, length of its
- * records (u16, little-endian), records.
+ * records (u16, little-endian), records. An hour that is complete (2160 bytes) is stored anew, because what grew by APPEND has
+ * nearly as much room again behind it.
  */
 export const pushLua = `
 local prefix, lifeS, bytesMax, data = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -53,6 +54,8 @@ while at <= size do
   local length = call('APPEND', prefix .. suffix, sub(data, at + 25, at + 24 + bytes))
   if length == bytes then
     call('EXPIREAT', prefix .. suffix, tonumber(sub(suffix, 18), 16) * 3600 + lifeS)
+  elseif length >= 2160 and length - bytes < 2160 then
+    call('SET', prefix .. suffix, call('GET', prefix .. suffix), 'KEEPTTL')
   elseif length > bytesMax then
     call('SET', prefix .. suffix, '!', 'KEEPTTL')
   end

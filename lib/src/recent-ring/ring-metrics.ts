@@ -6,7 +6,7 @@ export function createRingMetrics(registry: Registry) {
   return {
     pushes: new Counter({
       name: 'minutely_ring_pushes_total',
-      help: 'Pushes to the ring by result: pushed, late (beyond the write budget), or why they were dropped: disconnected, foreign (another Redis than the adopted one), breaker, full (queue), failed',
+      help: 'Pushes to the ring by result: pushed, late (not within the write budget), or why they were dropped: disconnected, foreign (another Redis than the adopted one), breaker, full (queue), failed',
       labelNames: ['result'] as const,
       registers,
     }),
@@ -23,7 +23,7 @@ export function createRingMetrics(registry: Registry) {
     }),
     reads: new Counter({
       name: 'minutely_ring_reads_total',
-      help: 'Questions by what the ring had of them: covered (all but the last 5 minutes), partly, none, large (too many keys to try) or failed',
+      help: 'Questions by what the ring had of them: covered (all but the last 15 minutes), partly, none, large (too many keys to try) or failed',
       labelNames: ['result'] as const,
       registers,
     }),

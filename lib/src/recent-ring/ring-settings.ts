@@ -16,6 +16,13 @@ export const ringSettings = {
     unit: 'h',
     description: 'How far back the ring reaches; about 3 KB of Redis memory a series and hour',
   },
+  gatherMinutes: {
+    name: 'RING_GATHER_MINUTES',
+    shape: integer({ min: 1, max: 12 }),
+    default: '10',
+    unit: 'minutes',
+    description: 'How many minutes of a series are pushed together; the newest ones are read from Postgres until then',
+  },
   writeBudgetMs: {
     name: 'RING_WRITE_BUDGET_MS',
     shape: integer({ min: 1, max: 60_000 }),
@@ -50,7 +57,8 @@ export const ringSettings = {
     shape: integer({ min: 1_048_576, max: 4_294_967_296 }),
     default: '67108864',
     unit: 'bytes',
-    description: 'Most bytes waiting to be pushed; what is beyond is dropped, counted, and read from Postgres',
+    description:
+      'Most bytes waiting to be pushed, and as many gathered before; what is beyond is dropped, counted, and read from Postgres',
   },
   readKeysMax: {
     name: 'RING_READ_KEYS_MAX',

@@ -9,12 +9,13 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
+import type { FetchBudget } from './fetch-budget.ts'
 import { type KafkaCluster, keyOf, type Outcome } from './kafka-cluster.ts'
 import type { KafkaLogMetrics } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import { errorName, KafkaError } from './kafka-wire.ts'
 import type { FetchedPart } from './log-requests.ts'
-import type { FetchBudget, FetchTicket, PartitionReader } from './partition-reader.ts'
+import type { FetchTicket, PartitionReader } from './partition-reader.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
 /** How long a broker may hold a fetch while it has nothing. A partition that joins meanwhile waits so long at most. */
@@ -82,7 +83,7 @@ export class FetchLoop {
     }
   }
 
-  /** Those with a reader that waits first, then those whose turn is longest ago: an answer ends where its bytes do. */
+  /** Those with a reader that waits first; of them, and of the others, those that were served longest ago. */
   #choose(): PartitionReader[] {
     const { registry, budget, clock, readers } = this.#deps
     const nowMs = clock.nowMs()
@@ -93,7 +94,7 @@ export class FetchLoop {
       if (!isScarce || reader.waitMs !== undefined) chosen.push(reader)
     }
     const isIdle = (reader: PartitionReader): number => (reader.waitMs === undefined ? 1 : 0)
-    return chosen.sort((a, b) => isIdle(a) - isIdle(b) || a.fetchedSequence - b.fetchedSequence)
+    return chosen.sort((a, b) => isIdle(a) - isIdle(b) || a.servedSequence - b.servedSequence)
   }
 
   async #fetch(tickets: Tickets): Promise<undefined> {

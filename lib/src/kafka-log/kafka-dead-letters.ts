@@ -9,7 +9,6 @@ import { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import { type DeadLetter, type DeadLetters, LogUnavailableError, type NewDeadLetter } from '../sample-log/sample-log.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
-import type { KafkaLogMetrics } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import type { KafkaProducer } from './kafka-producer.ts'
 import { errorName } from './kafka-wire.ts'
@@ -40,7 +39,6 @@ export interface KafkaDeadLettersDeps {
   readonly producer: KafkaProducer
   readonly framing: RecordFraming
   readonly clock: Clock
-  readonly metrics: KafkaLogMetrics
 }
 
 export class KafkaDeadLetters implements DeadLetters {
@@ -55,12 +53,11 @@ export class KafkaDeadLetters implements DeadLetters {
   }
 
   async add(letter: NewDeadLetter): Promise<void> {
-    const { registry, producer, metrics } = this.#deps
+    const { registry, producer } = this.#deps
     if (!registry.topics.has(this.#topic)) {
       await registry.ensure(this.#topic, { partitionCount: 1, retentionMs: this.#config.deadLetterRetentionMs })
     }
     await producer.append([{ topic: this.#topic, partition: 0, record: encodeLetter(letter) }])
-    metrics.deadLetters.inc({ reason: letter.reason })
   }
 
   async *list(): AsyncIterable<DeadLetter> {

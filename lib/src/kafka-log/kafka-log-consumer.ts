@@ -8,6 +8,7 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
 import type { LogBatch, LogConsumer, LogPartition, LogRead, PartitionHandler } from '../sample-log/sample-log.ts'
+import type { FetchBudget } from './fetch-budget.ts'
 import { FetchLoop, pollMs } from './fetch-loop.ts'
 import { GroupMembership } from './group-membership.ts'
 import { GroupOffsets } from './group-offsets.ts'
@@ -15,7 +16,7 @@ import type { ShardAssignment } from './group-protocol.ts'
 import { type KafkaCluster, keyOf } from './kafka-cluster.ts'
 import type { KafkaLogMetrics, PartitionLag } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
-import { type FetchBudget, PartitionReader } from './partition-reader.ts'
+import { PartitionReader } from './partition-reader.ts'
 import type { RecordFraming } from './record-framing.ts'
 import { shardOf } from './shard-assigner.ts'
 import { samplePartitions, type TopicRegistry } from './topic-registry.ts'
@@ -92,9 +93,7 @@ export class KafkaLogConsumer implements LogConsumer {
   }
 
   async read(request: LogRead): Promise<LogBatch> {
-    const batch = await this.#owned(request.partition).read(request)
-    if (batch.gap !== undefined) this.#deps.metrics.gaps.inc({ reason: batch.gap.reason })
-    return batch
+    return this.#owned(request.partition).read(request)
   }
 
   async commit(partition: LogPartition, position: number): Promise<void> {

@@ -28,8 +28,6 @@ export interface KafkaLogMetrics {
   readonly rebalances: Counter<'group'>
   readonly membershipLosses: Counter<'group'>
   readonly fetchErrors: Counter<'reason'>
-  readonly gaps: Counter<'reason'>
-  readonly deadLetters: Counter<'reason'>
 }
 
 export function createKafkaLogMetrics(registry: Registry, state: KafkaLogState): KafkaLogMetrics {
@@ -74,7 +72,5 @@ export function createKafkaLogMetrics(registry: Registry, state: KafkaLogState):
     rebalances: counter('rebalances', 'Times the members of the group shared out the partitions anew', ['group']),
     membershipLosses: counter('membership_losses', 'Times this process lost all its partitions', ['group']),
     fetchErrors: counter('fetch_errors', 'Fetches, or parts of them, that failed', ['reason']),
-    gaps: counter('gaps', 'Gaps in the log that readers were told of', ['reason']),
-    deadLetters: counter('dead_letters', 'Records set aside as unreadable', ['reason']),
   }
 }

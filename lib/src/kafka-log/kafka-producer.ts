@@ -3,9 +3,11 @@
  *
  *   append ──> topics there? make or redirect ──> by leader ──> one batch a partition ──> answers
  *                     ^                                                            │ some failed, and may be tried again
- *                     └───────────── look up leaders anew, wait a little <─────────┘ at most attemptsMax, sendTimeoutMs
+ *                     └───────────── look up leaders anew, wait a little <─────────┘ until sendTimeoutMs
  *
- * A record may be appended twice when an answer was lost: folding twice changes nothing. Parts that succeeded are not sent again.
+ * A record may be appended twice when an answer was lost: folding twice changes nothing. Parts that succeeded are not sent again. What
+ * a broker refused without appending it (not its leader: for seconds after many topics were made) is tried until the deadline, what it may
+ * have appended a few times only.
  * What cannot be sent (a topic deleted under us, a record too large) fails alone, after its neighbours were sent; the append as a
  * whole then fails. Bytes on their way are bounded by sendBytesMax; past it an append is refused at once.
  */
@@ -20,9 +22,10 @@ import type { ProducePart } from './log-requests.ts'
 import { encodeRecordBatch, type OutgoingRecord, recordBytes } from './record-batch.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
-const attemptsMax = 3
-const retryMsMin = 100
-const retryMsMax = 1_000
+/** Of a part that the broker may have appended all the same. */
+const uncertainAttemptsMax = 3
+const retryMsMin = 50
+const retryMsMax = 500
 /** Of a request in bytes: the brokers' own limit is 100 MiB (socket.request.max.bytes). */
 const requestBytesMax = 32 * 1024 * 1024
 
@@ -98,17 +101,25 @@ export class KafkaProducer {
   async #appendBefore(records: readonly OutgoingTo[], deadlineMs: number): Promise<void> {
     const { clock } = this.#deps
     let parts = gather(records, this.#config.batchBytesMax)
+    let uncertainAttempts = 0
     const attempt = async (): Promise<void> => {
       await this.#send(parts, deadlineMs)
       parts = parts.filter(({ failure }) => failure !== undefined)
       if (parts.length === 0) return
       const error = failureOf(parts)
-      if (clock.nowMs() >= deadlineMs || parts.every(({ failure }) => isFinal(failure?.code)))
-        throw new AbortError(error)
+      const codes = parts.map(({ failure }) => failure?.code ?? '')
+      if (!codes.every((code) => refusedCodes.has(code))) uncertainAttempts++
+      const isFinal = codes.every((code) => finalCodes.has(code)) || uncertainAttempts >= uncertainAttemptsMax
+      if (isFinal || clock.nowMs() + retryMsMax >= deadlineMs) throw new AbortError(error)
       await this.#deps.registry.refresh().catch(() => {})
       throw error
     }
-    const limits = { retries: attemptsMax - 1, minTimeout: retryMsMin, maxTimeout: retryMsMax, factor: 3 }
+    const limits = {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: retryMsMin,
+      maxTimeout: retryMsMax,
+      randomize: true,
+    }
     await this.#within(deadlineMs, () => pRetry(attempt, limits))
   }
 
@@ -231,11 +242,15 @@ function whyNotThere(topic: string, failures: ReadonlyMap<string, string> | Erro
   return { code, detail: `topic ${topic} could not be made: ${failures.message}` }
 }
 
-/** Sending the same again would end the same. */
-function isFinal(code: string | undefined): boolean {
-  return code !== undefined && finalCodes.has(code)
-}
+/** Certainly not appended, and soon different. */
+const refusedCodes = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_ENOUGH_REPLICAS',
+])
 
+/** Sending the same again would end the same. */
 const finalCodes = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',

@@ -56,36 +56,40 @@ function isSharedOut(members: readonly Member[], partitionCount: number): boolea
   return owned.length === partitionCount && new Set(owned).size === partitionCount
 }
 
-const eightMetrics = Array.from({ length: 8 }, (_, index) => `metric.${index}`)
+/** Enough that every member has some of their 32 partitions, however they hash. */
+const someMetrics = Array.from({ length: 16 }, (_, index) => `metric.${index}`)
 
 test('members share the partitions, a third takes its part, and who dies without a word is replaced', async () => {
   const { log, config } = await openLog()
-  await log.prepare(eightMetrics)
+  await log.prepare(someMetrics)
   const first = await Member.join(log)
-  await Member.until([first], () => first.owned.size === 16)
-  const other = (await openLog(config)).log
-  const second = await Member.join(other)
-  await Member.until([first, second], () => isSharedOut([first, second], 16))
-  assert.ok(first.owned.size >= 4 && second.owned.size >= 4, `${first.owned.size} and ${second.owned.size}`)
+  await Member.until([first], () => first.owned.size === 32)
+  const doomed = (await openLog(config)).log
+  const second = await Member.join(doomed)
+  await Member.until([first, second], () => isSharedOut([first, second], 32))
   // Only what moved was touched: nothing that stayed was revoked in between.
   const kept = [...first.owned].filter((key) => first.history.includes(`-${key}`))
   assert.deepEqual(kept, [])
+  const third = await Member.join((await openLog(config)).log)
+  const all = [first, second, third]
+  await Member.until(all, () => third.owned.size > 0 && isSharedOut(all, 32))
+  for (const { owned } of all) assert.ok(owned.size >= 1, `${all.map((member) => member.owned.size)}`)
 
   // Its connections are gone as after kill -9; nobody says goodbye.
-  other.cluster.wire.close()
-  await Member.until([first], () => first.owned.size === 16)
+  doomed.cluster.wire.close()
+  await Member.until([first, third], () => isSharedOut([first, third], 32))
   await Member.until([second], () => second.owned.size === 0)
 })
 
 test('who leaves is replaced without waiting for a session to end', async () => {
   const { log, config } = await openLog(testConfig({ sessionTimeoutMs: 1_000_000, rebalanceTimeoutMs: 1_000_000 }))
-  await log.prepare(eightMetrics)
+  await log.prepare(someMetrics)
   const first = await Member.join(log)
   const second = await Member.join((await openLog(config)).log)
-  await Member.until([first, second], () => isSharedOut([first, second], 16))
+  await Member.until([first, second], () => isSharedOut([first, second], 32))
   await second.reader.leave()
   assert.equal(second.owned.size, 0)
-  await Member.until([first], () => first.owned.size === 16)
+  await Member.until([first], () => first.owned.size === 32)
 })
 
 test('running members find a new topic without a rebalance, and read its first record', async () => {
@@ -109,16 +113,15 @@ test('a member that does not read for longer than its session keeps its partitio
   const partition = log.route(series)
   const member = await Member.join(log)
   await Member.until([member], () => member.owned.has(keyOf(partition)))
-  const impatient = testConfig()
-  // Another group with a session as long proves that the time has passed: its dead member has been given up.
-  const other = await openLog({ ...impatient, topicPrefix: testConfig().topicPrefix })
-  await other.log.prepare([series.metricId])
-  const [dying, waiting] = [await openLog(other.config), await openLog(other.config)]
-  const dead = await Member.join(dying.log)
-  const heir = await Member.join(waiting.log)
-  await Member.until([dead, heir], () => isSharedOut([dead, heir], 2))
-  dying.log.cluster.wire.close()
-  await Member.until([heir], () => heir.owned.size === 2)
+  // That the time has passed is proved by another group with sessions as long: its dead member has been given up.
+  const other = await openLog(testConfig())
+  await other.log.prepare(someMetrics)
+  const dying = (await openLog(other.config)).log
+  const dead = await Member.join(dying)
+  const heir = await Member.join(other.log)
+  await Member.until([dead, heir], () => dead.owned.size > 0 && isSharedOut([dead, heir], 32))
+  dying.cluster.wire.close()
+  await Member.until([heir], () => heir.owned.size === 32)
   assert.deepEqual(
     member.history.filter((event) => event.startsWith('-')),
     [],

@@ -20,13 +20,13 @@ import {
   type PartitionHandler,
   type SampleLog,
 } from '../sample-log/sample-log.ts'
+import { FetchBudget } from './fetch-budget.ts'
 import { KafkaCluster } from './kafka-cluster.ts'
 import { KafkaDeadLetters } from './kafka-dead-letters.ts'
 import { KafkaLogConsumer, type KafkaLogConsumerDeps } from './kafka-log-consumer.ts'
 import { createKafkaLogMetrics } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import { KafkaProducer } from './kafka-producer.ts'
-import { FetchBudget } from './partition-reader.ts'
 import type { RecordFraming } from './record-framing.ts'
 import { stableHash } from './topic-names.ts'
 import { samplePartitions, TopicRegistry } from './topic-registry.ts'

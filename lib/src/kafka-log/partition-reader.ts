@@ -10,27 +10,14 @@
  */
 import type { Clock } from '../clock.ts'
 import type { LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
+import type { FetchBudget } from './fetch-budget.ts'
 import type { TopicPartition } from './kafka-cluster.ts'
 import { decodeRecordSet, type StoredRecord } from './record-batch.ts'
 import { type RecordFraming, UnreadableRecordError } from './record-framing.ts'
 
 /** Memory of a record beside its bytes, roughly. */
 const recordOverheadBytes = 200
-
-/** Bytes that wait for their readers, of the whole process, and what fetches under way may add to them. */
-export class FetchBudget {
-  readonly bytesMax: number
-  heldBytes = 0
-  reservedBytes = 0
-
-  constructor(bytesMax: number) {
-    this.bytesMax = bytesMax
-  }
-
-  get freeBytes(): number {
-    return this.bytesMax - this.heldBytes - this.reservedBytes
-  }
-}
+const fetchBytesMax = 128 * 1024 * 1024
 
 export interface PartitionReaderDeps {
   readonly budget: FetchBudget
@@ -65,8 +52,8 @@ export class PartitionReader implements TopicPartition {
   retryAtMs = 0
   /** Bytes to ask for; grows when the next record is larger. */
   fetchBytes: number
-  /** When it was last fetched, to take turns. */
-  fetchedSequence = 0
+  /** When a fetch last brought all it could, to take turns: an answer ends where its bytes do. */
+  servedSequence = 0
   isFetching = false
   readonly #deps: PartitionReaderDeps
   readonly #blocks: Block[] = []
@@ -81,6 +68,8 @@ export class PartitionReader implements TopicPartition {
   #lastAppendedAtMs = 0
   #isClosed = false
   #waitMs: number | undefined
+  /** The reader has waited as long as it wanted, and only wants to know whether this is the end. */
+  #isOverdue = false
   #notify: () => void = () => {}
 
   constructor({ topic, partition }: TopicPartition, incarnation: number, deps: PartitionReaderDeps) {
@@ -114,7 +103,6 @@ export class PartitionReader implements TopicPartition {
 
   ticket(sequence: number): FetchTicket {
     this.isFetching = true
-    this.fetchedSequence = sequence
     return { round: this.#round, offset: this.#next, sequence }
   }
 
@@ -124,14 +112,16 @@ export class PartitionReader implements TopicPartition {
     this.#highWatermark = highWatermark
     // A copy: a view of a few bytes would keep the whole answer in memory.
     const { records, nextOffset } = decodeRecordSet(Buffer.from(recordSet))
-    if (nextOffset === undefined && recordSet.length > 0) this.fetchBytes *= 2
+    if (nextOffset === undefined && recordSet.length > 0) this.fetchBytes = Math.min(2 * this.fetchBytes, fetchBytesMax)
     if (nextOffset !== undefined) {
       this.#hold(records.filter(({ offset }) => offset >= this.#next))
       this.#next = Math.max(this.#next, nextOffset)
       this.fetchBytes = this.#deps.bytesMax
     }
     if (this.#next >= highWatermark) this.#endSequence = ticket.sequence
-    this.#notify()
+    if (nextOffset !== undefined || this.#next >= highWatermark) this.servedSequence = ticket.sequence
+    // With thousands of idle partitions it counts that nobody is woken for nothing.
+    if (this.#blocks.length > 0 || this.#isOverdue) this.#notify()
   }
 
   /** The position that was fetched is not in the log, which has [oldest, next). */
@@ -171,10 +161,12 @@ export class PartitionReader implements TopicPartition {
           return { records: [], nextPosition: position, atEnd: isEnd }
         }
         this.#deps.onWanting(this)
+        this.#isOverdue = nowMs >= untilMs
         await this.#change(nowMs < untilMs ? untilMs - nowMs : untilMs + this.#deps.graceMs - nowMs, signal)
       }
     } finally {
       this.#waitMs = undefined
+      this.#isOverdue = false
     }
   }
 

@@ -73,15 +73,23 @@ export class ConfluentRegistry {
    */
   async register(subject: string, schema: unknown): Promise<number> {
     const id = await this.#ask('register', async (client) => {
-      const register = () =>
-        client.register({ type: SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject, compatibility })
-      try {
-        return (await register()).id
-      } catch (error) {
-        if (!hasNoCompatibility(error as ClientError)) throw error
-        await client['api'].Subject.updateConfig({ subject, body: { compatibility } })
-        return (await register()).id
+      const register = async (): Promise<number> => {
+        const { id } = await client.register(
+          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+          { subject, compatibility },
+        )
+        return id
       }
+      // Another process may be in the middle of the same. What is really refused is refused again.
+      const again = (error: ClientError): Promise<number> => {
+        if (resultOf(error) !== 'refused') throw error
+        return register()
+      }
+      return register().catch(async (error: ClientError) => {
+        if (!hasNoCompatibility(error)) return again(error)
+        await client['api'].Subject.updateConfig({ subject, body: { compatibility } }).catch(() => {})
+        return register().catch(again)
+      })
     }).catch((error: Error) => {
       if (error instanceof SchemaRefusedError) throw new SchemaRefusedError(refusal(subject, error), { cause: error })
       throw error

@@ -112,6 +112,16 @@ suite('record schemas with a registry', { skip: registryUrl === '' && 'SCHEMA_RE
     await assert.rejects(registry.process({ role: 'writer' }).start(), /FULL_TRANSITIVE != BACKWARD.*PUT \/config\//)
   })
 
+  test('processes that register the same new subject at the same time do not refuse each other', async () => {
+    // Seen when two collectors of a new deployment started at once.
+    const message = "A rule named 'COMPATIBILITY' already exists."
+    registry.conflicts.push({ request: /^PUT \/config\//, status: 409, message })
+    const writers = Array.from({ length: 8 }, () => registry.process({ role: 'writer' }))
+    await Promise.all(writers.map((writer) => writer.start()))
+    const framed = writers.map(({ framing }) => framing.frame(firstCodec.encode(record)).value.readInt32BE(1))
+    assert.equal(new Set(framed).size, 1, 'all have one id')
+  })
+
   test('a subject that a registration cut short left without compatibility gets it', async () => {
     await registry.registerOther(released[0], '')
     await registry.process({ role: 'writer' }).start()

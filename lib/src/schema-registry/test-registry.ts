@@ -40,6 +40,8 @@ export class TestRegistry {
   readonly subject = `test-${randomUUID()}`
   /** `GET /schemas/ids/7`, in order. */
   readonly requests: string[] = []
+  /** Answered instead of the registry, each once, in order: what it says only when two are at it in the same instant. */
+  readonly conflicts: { readonly request: RegExp; readonly status: number; readonly message: string }[] = []
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   readonly #processes: RecordSchemas[] = []
 
@@ -113,6 +115,13 @@ export class TestRegistry {
     const body = request.method === 'GET' ? {} : { body: await buffer(request) }
     const headers = { 'content-type': request.headers['content-type'] ?? '' }
     const answer = await fetch(`${registryUrl}${request.url}`, { method: request.method ?? 'GET', headers, ...body })
+    const conflict = this.conflicts[0]
+    if (conflict?.request.test(`${request.method} ${request.url}`)) {
+      this.conflicts.shift()
+      response.writeHead(conflict.status, { 'content-type': 'application/vnd.schemaregistry.v1+json' })
+      response.end(JSON.stringify({ error_code: conflict.status, message: conflict.message }))
+      return
+    }
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' })
     response.end(Buffer.from(await answer.arrayBuffer()))
   }

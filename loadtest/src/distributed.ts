@@ -26,7 +26,7 @@ const show = new DistributedShow(options, {
 const log = createLogger({ level: 'warn', format: 'auto' })
 const exitCode = await runServices([below, show], { log, explain: say })
 process.exitCode = exitCode !== 0 || show.problems.length > 0 ? 1 : 0
-say(process.exitCode === 0 ? 'stopped' : `stopped with ${show.problems.length} problems; logs are in ${logDir}`)
+say(process.exitCode === 0 ? 'stopped' : `stopped, not as it should; what each service said is in ${logDir}`)
 
 function optionsOrExit(): DistributedOptions {
   try {

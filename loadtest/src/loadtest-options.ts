@@ -7,7 +7,9 @@ export interface LoadtestOptions {
   readonly minutes: number
   /** Before the measured ones. */
   readonly warmUpMinutes: number
-  /** Base URLs; undefined: an embedded process is started for the test. */
+  /** The distributed form is started for the test, with the servers below it. */
+  readonly isDistributed: boolean
+  /** Base URLs; undefined: what is tested is started for the test. */
   readonly collectors: readonly string[] | undefined
   readonly queries: readonly string[] | undefined
   readonly sampleAgents: number
@@ -18,12 +20,13 @@ export interface LoadtestOptions {
 }
 
 export const loadtestUsage = `npm run loadtest -- [--agents 10000] [--metrics 10] [--minutes 3]
-                       [--collectors URL[,URL]] [--query URL[,URL]] [--pids name=pid[,name=pid]] [--report FILE]
+                       [--distributed | --collectors URL[,URL]] [--query URL[,URL]] [--pids name=pid[,name=pid]] [--report FILE]
 
   --agents, --metrics  size of the fleet, one sample a second each, a batch of 15 s from each agent every 15 s
   --minutes            whole minutes, in real time
   --warm-up-minutes    before them, while the fleet joins (1); 0: all agents start at once
-  --collectors         base URLs; agents are dealt out to them. Without it an embedded process is started for the test
+  --distributed        starts Kafka, registry, Redis, PostgreSQL, 2 collectors, 3 aggregators and 2 query APIs for the test
+  --collectors         base URLs; agents are dealt out to them. Without either an embedded process is started
   --query              base URLs, asked in turn; the collectors' unless given
   --sample-agents      how many agents are read back, every minute of them (100)
   --lateness-ms        MINUTELY_LATENESS_MS of the servers (10000)
@@ -39,6 +42,7 @@ export function readLoadtestOptions(args: readonly string[]): LoadtestOptions | 
       metrics: { type: 'string', default: '10' },
       minutes: { type: 'string', default: '3' },
       'warm-up-minutes': { type: 'string', default: '1' },
+      distributed: { type: 'boolean', default: false },
       collectors: { type: 'string' },
       query: { type: 'string' },
       'sample-agents': { type: 'string', default: '100' },
@@ -57,12 +61,14 @@ export function readLoadtestOptions(args: readonly string[]): LoadtestOptions | 
   }
   const collectors = urls('collectors', values.collectors)
   const queries = urls('query', values.query)
+  if (values.distributed && collectors !== undefined) throw new Error('--distributed starts its own collectors')
   if (queries !== undefined && collectors === undefined) throw new Error('--query needs --collectors')
   return {
     agents: number('agents'),
     metrics: number('metrics'),
     minutes: number('minutes'),
     warmUpMinutes: number('warm-up-minutes', { min: 0 }),
+    isDistributed: values.distributed,
     collectors,
     queries,
     sampleAgents: number('sample-agents'),

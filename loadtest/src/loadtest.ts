@@ -26,7 +26,8 @@ import { loadReport, type ProcessRow } from './load-report.ts'
 import { type LoadtestOptions, loadtestUsage, readLoadtestOptions } from './loadtest-options.ts'
 import { writeBodies } from './prepared-bodies.ts'
 import { endedChildrenCpuS, machineCpuS } from './process-cost.ts'
-import { ProcessGroups } from './process-groups.ts'
+import { type NamedProcess, ProcessGroups } from './process-groups.ts'
+import { startDistributed } from './start-distributed.ts'
 import { startEmbedded } from './start-embedded.ts'
 
 /** Virtual users of k6, a few MB each; a batch does not wait for another's answer, so more would send no more. */
@@ -55,10 +56,9 @@ process.exit()
 
 async function run({ agents, metrics, minutes, warmUpMinutes, ...rest }: LoadtestOptions): Promise<0 | 1> {
   const k6 = await findOrInstallK6(say)
-  const embedded = rest.collectors === undefined ? await startEmbedded(join(folder, 'data')) : undefined
+  const target = await startTarget(rest)
   try {
-    const collectors = rest.collectors ?? [embedded?.url ?? '']
-    const queries = rest.queries ?? collectors
+    const { collectors, queries } = target
     await assertReady([...new Set([...collectors, ...queries])])
     const fleet = new GeneratedFleet({ hostCount: agents, metricCount: metrics, seed: 1 })
     const plan = await prepare({
@@ -67,7 +67,7 @@ async function run({ agents, metrics, minutes, warmUpMinutes, ...rest }: Loadtes
       warmUpCells: warmUpMinutes * cellsPerMinute,
       workers,
     })
-    const pids = embedded === undefined ? rest.pids : [{ name: 'minutely, embedded', pid: embedded.pid }, ...rest.pids]
+    const pids = [...target.processes, ...rest.pids]
     const result = await measure({ k6, plan, collectors, queries, pids, options: { ...rest, minutes } })
     const { text, failures } = loadReport({
       ...result,
@@ -75,14 +75,32 @@ async function run({ agents, metrics, minutes, warmUpMinutes, ...rest }: Loadtes
       metrics,
       minutes,
       warmUpMinutes,
-      targets: `${collectors.length} collectors, ${queries.length} query APIs${embedded ? ' (one embedded process)' : ''}`,
+      targets: `${collectors.length} collectors, ${queries.length} query APIs (${target.form})`,
     })
     say(`\n${text}`)
     if (rest.report !== undefined) await writeFile(rest.report, text)
     return failures.length === 0 ? 0 : 1
   } finally {
-    await embedded?.stop()
+    await target.stop()
   }
+}
+
+interface Target {
+  readonly form: string
+  readonly collectors: readonly string[]
+  readonly queries: readonly string[]
+  readonly processes: readonly NamedProcess[]
+  stop(): Promise<void>
+}
+
+async function startTarget({ collectors, queries, isDistributed }: Partial<LoadtestOptions>): Promise<Target> {
+  if (collectors !== undefined) {
+    return { form: 'given', collectors, queries: queries ?? collectors, processes: [], stop: async () => {} }
+  }
+  if (isDistributed === true) return { form: 'the distributed form', ...(await startDistributed(folder, say)) }
+  const { url, pid, stop } = await startEmbedded(join(folder, 'data'))
+  const processes = [{ name: 'minutely, embedded', pid }]
+  return { form: 'one embedded process', collectors: [url], queries: [url], processes, stop }
 }
 
 /** Waits for the servers rather than sending a fleet against what is still starting. */

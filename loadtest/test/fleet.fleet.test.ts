@@ -14,10 +14,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { minuteMs } from '../src/fleet/delivery-ledger.ts'
 import type { FleetCheckResult } from '../src/fleet/fleet-checker.ts'
 import { FleetRun } from '../src/fleet/fleet-run.ts'
-import { readMinutes } from '../src/fleet/minutes-read.ts'
 import type { ServiceProcess } from '../src/fleet/service-process.ts'
 import { awaitTakeOver, partitionsOf } from '../src/fleet/take-over.ts'
 import { errorsIn, takeLogFolder, takeServers } from './fleet-fixture.ts'
@@ -30,7 +28,7 @@ const pauseMs = 60_000
 const takeOverMsMax = 60_000
 const stopMsMax = 10_000
 
-describe('a fleet of processes under load', { timeout: 290_000 }, () => {
+describe('a fleet of processes under load', { timeout: 400_000 }, () => {
   let run: FleetRun
   let logDir = ''
   let check: FleetCheckResult
@@ -129,23 +127,6 @@ describe('a fleet of processes under load', { timeout: 290_000 }, () => {
       assert.ok(tookMs < stopMsMax, `${name} took ${tookMs} ms`)
     }
     assert.deepEqual([...exits.keys()], ['collector-1', 'query-api-1', 'aggregator-3'])
-  })
-
-  test('answers do not depend on what Redis holds', async () => {
-    const toMs = Math.floor(run.agents.endMs / minuteMs) * minuteMs
-    const question = { serverId: run.generated.serverId(7), fromMs: toMs - 3 * minuteMs, toMs }
-    const answers = async (): Promise<string[]> =>
-      Promise.all(
-        run.services.queryUrls().map(async (url) => {
-          const answer = (await readMinutes(url, question))?.answer
-          // It goes on while we look.
-          return JSON.stringify({ ...answer, completeThroughMs: undefined })
-        }),
-      )
-    const [first, second] = await answers()
-    assert.equal(first, second)
-    await run.flushRedis()
-    assert.deepEqual(await answers(), [first, first])
   })
 
   test('nothing was logged as an error, but by the one that was paused, when it found its partitions gone', async () => {

@@ -11,6 +11,9 @@ import type { SeriesAnswer } from '@minutely/schema/query-wire'
 import type { Labels } from '@minutely/schema/series-identity'
 import { minuteMs } from '../src/fleet/delivery-ledger.ts'
 import { DistributedFleet } from '../src/fleet/distributed-fleet.ts'
+import { scrape } from '../src/fleet/prometheus-text.ts'
+import { redisCommand } from '../src/fleet/redis-command.ts'
+import type { ServerAddresses } from '../src/fleet/server-addresses.ts'
 import { ServiceProcess } from '../src/fleet/service-process.ts'
 import { takeLogFolder, takeServers } from './fleet-fixture.ts'
 
@@ -38,6 +41,7 @@ describe('embedded and distributed', { timeout: 200_000 }, () => {
   let fleet: DistributedFleet
   let rows: Row[]
   let range = ''
+  let servers: ServerAddresses
 
   before(async () => {
     const logDir = await takeLogFolder()
@@ -47,7 +51,8 @@ describe('embedded and distributed', { timeout: 200_000 }, () => {
       logFile: join(logDir, 'embedded.log'),
       settings: { MINUTELY_DATA_DIR: join(logDir, 'data'), MINUTELY_LOCAL_AGENT: 'off' },
     })
-    fleet = new DistributedFleet({ collectors: 2, aggregators: 2, queryApis: 2, servers: await takeServers(), logDir })
+    servers = await takeServers()
+    fleet = new DistributedFleet({ collectors: 2, aggregators: 2, queryApis: 2, servers, logDir })
     await Promise.all([embedded.start().then(() => embedded.awaitReady(30_000)), fleet.start()])
     const toMs = Math.floor(Date.now() / minuteMs) * minuteMs - 5 * minuteMs
     rows = generate({ fromMs: toMs - 12 * minuteMs, toMs })
@@ -121,6 +126,24 @@ describe('embedded and distributed', { timeout: 200_000 }, () => {
   test('servers, and the metrics of a server', async () => {
     await assertSame('/v1/servers')
     for (const host of hosts) await assertSame(`/v1/servers/${host}/metrics`)
+  })
+
+  test('with Redis full, flushed and gone', async (context) => {
+    const paths = hosts.map((host) => `/v1/servers/${host}/series?${range}&stepMs=60000`)
+    const readsByResult = async (): Promise<string> => {
+      const rows = (await Promise.all(fleet.queryUrls().map(scrape))).flat()
+      const reads = rows.filter(({ name }) => name === 'minutely_ring_reads_total')
+      return reads.map(({ labels, value }) => `${labels['result']} ${value}`).join(', ')
+    }
+    for (const path of paths) await assertSame(path)
+    const before = await readsByResult()
+    context.diagnostic(`questions to the ring: ${before}`)
+    assert.match(before, /(covered|partly) [1-9]/, 'the ring answered')
+    await redisCommand(servers.redisUrl, 'FLUSHALL')
+    for (const path of paths) await assertSame(path)
+    await redisCommand(servers.redisUrl, 'SHUTDOWN NOSAVE').catch(() => {})
+    for (const path of paths) await assertSame(path)
+    context.diagnostic(`and in the end: ${await readsByResult()}`)
   })
 })
 

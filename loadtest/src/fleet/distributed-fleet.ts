@@ -36,6 +36,8 @@ export class DistributedFleet {
   readonly queryApis: readonly ServiceProcess[]
   /** Begins the names of its topics, groups and keys. */
   readonly prefix: string
+  readonly #onProgress: (message: string) => void
+  #isStopping = false
 
   constructor(config: DistributedFleetConfig, deps: { onProgress?: (message: string) => void } = {}) {
     this.prefix = `fleet-${randomBytes(4).toString('hex')}`
@@ -51,8 +53,6 @@ export class DistributedFleet {
     this.queryApis = make('query-api', config.queryApis)
   }
 
-  readonly #onProgress: (message: string) => void
-
   /** Until all of them are ready. */
   async start(): Promise<void> {
     const [first, ...others] = this.aggregators
@@ -64,6 +64,7 @@ export class DistributedFleet {
 
   /** Also one that was stopped or killed: anew, on another port. */
   async startOne(one: ServiceProcess): Promise<void> {
+    if (this.#isStopping) throw new Error('stopped while it was starting')
     await one.start()
     this.#onProgress(`${one.name} listens on ${one.url} (pid ${one.pid})`)
     await one.awaitReady(readyDeadlineMs)
@@ -71,13 +72,14 @@ export class DistributedFleet {
 
   /** SIGTERM for all that run. @returns a line for each that did not stop as it should. */
   async stop(): Promise<string[]> {
+    this.#isStopping = true
     const problems: string[] = []
     for (const group of [[...this.queryApis, ...this.collectors], this.aggregators]) {
       const running = group.filter(({ state }) => state === 'running' || state === 'paused')
       await Promise.all(
         running.map(async (one) => {
           const { exitCode, tookMs } = await one.stop()
-          if (exitCode === 0) return
+          if (exitCode === 0 || !one.hasListened) return
           problems.push(`${one.name} ended with ${exitCode} after ${Math.round(tookMs)} ms:\n${one.lastWords}`)
         }),
       )

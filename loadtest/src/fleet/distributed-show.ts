@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Service } from '@minutely/lib/lifecycle'
+import { cellMs } from '../load-plan.ts'
 import type { DistributedOptions } from './distributed-options.ts'
 import { Faults } from './faults.ts'
 import type { FleetCheckResult } from './fleet-checker.ts'
@@ -12,7 +13,8 @@ import { FleetRun } from './fleet-run.ts'
 import { ProgressLines } from './progress-lines.ts'
 import type { ServerAddresses } from './server-addresses.ts'
 
-const progressEveryMs = 10_000
+/** Of the agents' own grid, or the rate would go up and down with their phases. */
+const progressEveryMs = cellMs
 /** Delivering what a fault held back, and closing the last minute: 70 s after it began at least. */
 const checkDeadlineMs = 240_000
 

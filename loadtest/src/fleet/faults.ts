@@ -25,6 +25,7 @@ export interface FaultDeps {
 }
 
 const takeOverDeadlineMs = 120_000
+const retryMs = 500
 
 export class Faults {
   readonly reports: FaultReport[] = []
@@ -61,21 +62,28 @@ export class Faults {
   ): Promise<void> {
     const { run, say } = this.#deps
     if (one === undefined) return
-    const partitions = await partitionsOf(run.services.aggregators.filter(({ state }) => state === 'running'))
+    const running = (): ServiceProcess[] => run.services.aggregators.filter(({ state }) => state === 'running')
+    // Before the first batches there is nothing to take over.
+    let partitions = await partitionsOf(running())
+    while (partitions.size === 0 && (await this.#sleep(retryMs))) partitions = await partitionsOf(running())
+    if (this.#deps.signal.aborted) return
     const report = { fault: `${by} ${one.name}`, atMs: Date.now() }
     say(`fault: ${report.fault} (pid ${one.pid})`)
     await act(one)
-    const rest = run.services.aggregators.filter(({ state }) => state === 'running')
-    const takenOverInMs = await awaitTakeOver(rest, { partitions, deadlineMs: takeOverDeadlineMs })
+    const takenOverInMs = await awaitTakeOver(running(), { partitions, deadlineMs: takeOverDeadlineMs })
     this.reports.push({ ...report, takenOverInMs })
     say(`${one.name}'s partitions were taken over within ${(takenOverInMs / 1_000).toFixed(1)} s of ${by}`)
   }
 
   async #pause(one: ServiceProcess | undefined): Promise<void> {
     if (one === undefined) return
-    const resumeAtMs = Date.now() + this.#options.pauseS * 1_000
+    let resumeAtMs = Date.now()
+    const pause = async (each: ServiceProcess): Promise<void> => {
+      each.pause()
+      resumeAtMs = Date.now() + this.#options.pauseS * 1_000
+    }
     try {
-      await this.#lose(one, { by: 'SIGSTOP', act: async (each) => each.pause() })
+      await this.#lose(one, { by: 'SIGSTOP', act: pause })
       await this.#sleep(resumeAtMs - Date.now())
     } finally {
       one.resume()

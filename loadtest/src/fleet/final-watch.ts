@@ -47,8 +47,8 @@ export interface FinalWatchReport {
 }
 
 const linesMax = 20
-/** How far back each question reaches: minutes older than that are the checker's. */
-const rangeMinutes = 5
+/** How far back a question reaches at most: past the minutes that only Postgres answers, into what the ring covers. */
+const rangeMinutesMax = 30
 
 export class FinalWatch {
   readonly #config: FinalWatchConfig
@@ -101,7 +101,8 @@ export class FinalWatch {
       const askedAtMs = Date.now()
       const toMs = Math.ceil(askedAtMs / minuteMs) * minuteMs
       try {
-        const question = { serverId: fleet.serverId(host), fromMs: toMs - rangeMinutes * minuteMs, toMs }
+        const fromMs = Math.max(this.#firstMinuteMs, toMs - rangeMinutesMax * minuteMs)
+        const question = { serverId: fleet.serverId(host), fromMs, toMs }
         // Earlier answers bind later ones only if they came before these were asked.
         const counts = new Map(this.#counts)
         const read = await readMinutes(url, question)
@@ -114,14 +115,17 @@ export class FinalWatch {
     }
   }
 
+  get #firstMinuteMs(): number {
+    return Math.floor(this.#deps.startMs() / minuteMs) * minuteMs
+  }
+
   #judge(read: MinutesRead, asked: Asked): void {
     const { startMs, completeThroughMs } = read.answer
     this.#answers++
     this.#completeThroughMs = Math.max(this.#completeThroughMs, completeThroughMs)
     // An instant can be complete for the first time a minute and the lateness after the one before it.
     if (completeThroughMs > 0) this.#slowestLagMs = Math.max(this.#slowestLagMs, asked.askedAtMs - completeThroughMs)
-    const firstMs = Math.max(startMs, Math.floor(this.#deps.startMs() / minuteMs) * minuteMs)
-    for (let minute = firstMs; minute + minuteMs <= completeThroughMs; minute += minuteMs) {
+    for (let minute = startMs; minute + minuteMs <= completeThroughMs; minute += minuteMs) {
       this.#judgeMinute(read, { ...asked, minute })
     }
   }

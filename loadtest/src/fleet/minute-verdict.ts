@@ -30,6 +30,8 @@ const maskCount = 1 << cellsPerMinute
 
 /** Null when it fits, else what is wrong, for a person. */
 export function minuteProblem({ minuteMs, values, must, may, found }: MinuteCase): string | null {
+  // Nearly always: all that was sent is there.
+  if (isEqual(rollUp(values, may), found)) return null
   const matching = masksEqualTo(values, found)
   if (matching.some((mask) => (mask & must) === must && (mask & ~may) === 0)) return null
   const lost = matching.find((mask) => (mask & ~may) === 0)

@@ -10,6 +10,7 @@ export function redisCommand(url: string, command: string): Promise<string> {
     const socket = connect(Number(port || 6379), hostname, () => socket.write(`${command}\r\n`))
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`${url} did not answer ${command} in ${timeoutMs} ms`)))
     socket.once('error', reject)
+    socket.once('close', () => reject(new Error(`${url} closed the connection without an answer to ${command}`)))
     socket.once('data', (data) => {
       socket.destroy()
       const answer = data.toString().trim()

@@ -12,6 +12,8 @@ export interface ServerAddresses {
   readonly schemaRegistryUrl: string
   readonly redisUrl: string
   readonly postgresUrl: string
+  /** Of those that were started here. */
+  readonly pids?: Readonly<Record<string, readonly number[]>>
 }
 
 const variables = {
@@ -19,7 +21,7 @@ const variables = {
   registry: ['schemaRegistryUrl', 'SCHEMA_REGISTRY_URL'],
   redis: ['redisUrl', 'REDIS_URL'],
   postgres: ['postgresUrl', 'MINUTELY_POSTGRES_URL'],
-} as const satisfies Record<string, readonly [keyof ServerAddresses, string]>
+} as const satisfies Record<string, readonly [Exclude<keyof ServerAddresses, 'pids'>, string]>
 
 type ServerKind = keyof typeof variables
 const kinds = Object.keys(variables) as ServerKind[]

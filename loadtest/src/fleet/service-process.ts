@@ -35,6 +35,7 @@ export class ServiceProcess {
   #ended: Promise<number | null> = Promise.resolve(null)
   #state: ServiceState = 'new'
   #url = ''
+  #hasListened = false
   /** Only the beginning and the end of what it wrote are of interest in messages. */
   #output = ''
 
@@ -52,6 +53,11 @@ export class ServiceProcess {
     return this.#state
   }
 
+  /** Of the present process; before, a signal ends it as it ends any program. */
+  get hasListened(): boolean {
+    return this.#hasListened
+  }
+
   get pid(): number {
     return this.#child?.pid ?? 0
   }
@@ -66,6 +72,7 @@ export class ServiceProcess {
     })
     this.#child = child
     this.#state = 'running'
+    this.#hasListened = false
     this.#output = ''
     const file = createWriteStream(logFile, { flags: 'a' })
     const listening = Promise.withResolvers<string>()
@@ -84,6 +91,7 @@ export class ServiceProcess {
       return code as number | null
     })
     this.#url = await listening.promise
+    this.#hasListened = true
   }
 
   /** Until /readyz is 200. */

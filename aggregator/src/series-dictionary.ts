@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import { identityTag } from '@minutely/lib/recent-ring/recent-ring'
 import { seriesIdentity } from '@minutely/schema/series-identity'
+import { SeenServers } from './seen-servers.ts'
 import type { SlotEntry } from './series-slots.ts'
 
 /** Series named in one statement. */
@@ -14,6 +15,7 @@ const seriesPerStatementMax = 5_000
 const roundsMax = 10
 
 export class SeriesDictionary {
+  readonly seen = new SeenServers()
   readonly #pool: Pool
   readonly #tenantIds = new Map<string, number>()
 
@@ -24,6 +26,7 @@ export class SeriesDictionary {
   /** The database was restored to an earlier state: the ids may no longer be there, or name something else. */
   forget(): void {
     this.#tenantIds.clear()
+    this.seen.forget()
   }
 
   /** @returns the tenant's id; known tenants cost nothing. */

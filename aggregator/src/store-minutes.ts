@@ -23,6 +23,7 @@ import {
 } from './partition-progress.ts'
 import { type RingPush, RingPushBuilder } from './ring-push.ts'
 import { rollUp } from './roll-up.ts'
+import type { Span } from './seen-servers.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import type { SeriesSlots, ServerSlots, SlotEntry } from './series-slots.ts'
 
@@ -78,7 +79,8 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
     prepared.push(await prepare(minute, deps))
   }
   try {
-    return await inTransaction(deps.pool, async (client) => {
+    const spans = unseen(spansOf(flush.minutes, deps.slots), deps)
+    const stored = await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, flush.partition, flush.version)
       // Before any row is read or written, so that what the ring learns is not older than the ring (recent-ring.ts).
       const push = new RingPushBuilder(await readRingIdentity(client), flush.closedThroughMs)
@@ -97,12 +99,14 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
         push.addMerged({ ...rows, rolled: stored }, tags)
         if (minute.late) counts.lateSamples += newSeconds
       }
-      await touchServers(client, spansOf(flush.minutes, deps.slots), deps)
+      await touchServers(client, spans, deps)
       const reached = { position: flush.resumeAt, completeThroughMs: flush.closedThroughMs }
       const version = await saveProgress(client, flush.partition, reached)
       await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
       return { ...counts, merged, version, ring: push.build() }
     })
+    noteSeen(spans, deps)
+    return stored
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === missingPartitionCode) deps.partitions.forget()
@@ -146,11 +150,14 @@ export async function announceSeries(
   try {
     const firstSeenMs = added.reduce((first, { lastMinuteMs }) => Math.min(first, lastMinuteMs), Infinity)
     await deps.dictionary.resolve(added, firstSeenMs)
-    return await inTransaction(deps.pool, async (client) => {
+    const news = unseen(spans, deps)
+    const version = await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, progress.partition, progress.version)
-      await touchServers(client, spans, deps)
+      await touchServers(client, news, deps)
       return touchProgress(client, progress.partition)
     })
+    noteSeen(news, deps)
+    return version
   } catch (error) {
     throw await rewound(error, deps.pool)
   }
@@ -182,18 +189,11 @@ async function copied(client: PoolClient, rows: MinuteRows): Promise<boolean> {
   }
 }
 
-/** First and last instant with a sample, ms since the epoch. */
-interface Span {
-  first: number
-  last: number
-}
-
 function widen(spans: Map<ServerSlots, Span>, server: ServerSlots, firstMs: number, lastMs = firstMs): void {
   const span = spans.get(server)
   if (span === undefined) spans.set(server, { first: firstMs, last: lastMs })
   else {
-    span.first = Math.min(span.first, firstMs)
-    span.last = Math.max(span.last, lastMs)
+    spans.set(server, { first: Math.min(span.first, firstMs), last: Math.max(span.last, lastMs) })
   }
 }
 
@@ -205,6 +205,14 @@ function spansOf(minutes: readonly ClosedMinute[], slots: SeriesSlots): Map<Serv
     }
   }
   return spans
+}
+
+function unseen(spans: Map<ServerSlots, Span>, { dictionary }: StoreDeps): Map<ServerSlots, Span> {
+  return new Map([...spans].filter(([server, span]) => !dictionary.seen.has(server, span)))
+}
+
+function noteSeen(spans: Map<ServerSlots, Span>, { dictionary }: StoreDeps): void {
+  for (const [server, span] of spans) dictionary.seen.note(server, span)
 }
 
 /**

@@ -128,5 +128,10 @@ export const collectorProcessSettings = {
   logging: loggingSettings,
   kafka: kafkaLogSettings,
   schemas: schemaRegistrySettings,
-  collector: collectorSettings,
+  collector: {
+    ...collectorSettings,
+    // Kafka costs by touched partition and append: fewer and larger ones.
+    lingerMs: { ...collectorSettings.lingerMs, default: '250' },
+    lingerBytesMax: { ...collectorSettings.lingerBytesMax, default: '1048576' },
+  },
 } as const satisfies Readonly<Record<string, Settings>>

@@ -23,6 +23,9 @@ export type ContentEncoding = 'gzip' | 'zstd' | 'identity'
 const ratioFreeBytes = 1_048_576
 const syncBytesMax = 32_768
 const chunkSize = 65_536
+/** The decoder allocates whole chunks; 64 KiB for a body of 500 bytes would be mostly garbage. */
+const smallestChunkSize = 4_096
+const usualRatio = 8
 /** A zstd frame names the window its decoder must allocate: up to 2 GiB if we let it. 2^23 = 8 MiB, as RFC 8878 recommends. */
 const zstdParams = { [constants.ZSTD_d_windowLogMax]: 23 }
 
@@ -54,7 +57,8 @@ function held(decoded: Buffer, deps: DecompressDeps): Buffer {
 }
 
 function decompressSync(body: Buffer, encoding: 'gzip' | 'zstd', bytesMax: number): Buffer {
-  const options = { maxOutputLength: bytesMax, chunkSize }
+  const guess = Math.max(smallestChunkSize, Math.min(chunkSize, body.length * usualRatio))
+  const options = { maxOutputLength: bytesMax, chunkSize: guess }
   try {
     return encoding === 'gzip'
       ? gunzipSync(body, options)

@@ -179,7 +179,7 @@ export const kafkaLogSettings = {
   sessionTimeoutMs: {
     name: 'KAFKA_SESSION_TIMEOUT_MS',
     shape: integer({ min: 1_000, max: 1_800_000 }),
-    default: '45000',
+    default: '20000',
     unit: 'ms',
     description: 'A member of a group that is silent for so long loses its partitions',
   },

@@ -138,8 +138,13 @@ export class KafkaProducer {
       }
       const to = { topic, partition: part.partition % registry.partitionCount(topic) }
       const leader = registry.leaderOf(to)
-      if (leader < 0) part.failure = { code: 'LEADER_NOT_AVAILABLE', detail: `${keyOf(to)} has no leader` }
-      else perLeader.set(leader, [...(perLeader.get(leader) ?? []), { to, part }])
+      if (leader < 0) {
+        part.failure = { code: 'LEADER_NOT_AVAILABLE', detail: `${keyOf(to)} has no leader` }
+        continue
+      }
+      const sendings = perLeader.get(leader)
+      if (sendings === undefined) perLeader.set(leader, [{ to, part }])
+      else sendings.push({ to, part })
     }
     await Promise.all([...perLeader].map(([leader, sendings]) => this.#sendTo(leader, sendings, deadlineMs)))
   }

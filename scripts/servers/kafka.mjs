@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ensureArtefacts } from './maven.mjs'
 import { host } from './ports.mjs'
-import { spawnServer } from './server-process.mjs'
+import { hastyStopMs, spawnServer } from './server-process.mjs'
 import { javaBinary } from './tools.mjs'
 
 const run = promisify(execFile)
@@ -30,7 +30,8 @@ appender.out.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
 `
 
 /** `ports`: those of the brokers, then as many for the controllers. */
-export async function startKafka({ folder, ports, heapMb, watchdog, logFile, onProgress }) {
+export async function startKafka({ folder, ports, heapMb, isTemporary, watchdog, logFile, onProgress }) {
+  const grace = isTemporary ? { graceMs: hastyStopMs } : {}
   const jars = await ensureArtefacts('kafka', onProgress)
   const count = ports.length / 2
   const cluster = join(folder, `brokers-${count}`)
@@ -55,7 +56,8 @@ export async function startKafka({ folder, ports, heapMb, watchdog, logFile, onP
   for (const broker of settings) {
     const name = count === 1 ? 'Kafka' : `Kafka broker ${broker.index + 1}`
     const args = [...java, 'kafka.Kafka', join(broker.folder, 'server.properties')]
-    processes.push(spawnServer({ name, file: javaBinary(), args, logFile: logFile(broker.index + 1), watchdog }))
+    const log = logFile(broker.index + 1)
+    processes.push(spawnServer({ name, file: javaBinary(), args, logFile: log, watchdog, ...grace }))
   }
   return {
     processes,

@@ -8,13 +8,14 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureArtefacts } from './maven.mjs'
 import { host } from './ports.mjs'
-import { spawnServer } from './server-process.mjs'
+import { hastyStopMs, spawnServer } from './server-process.mjs'
 import { javaBinary } from './tools.mjs'
 
 const heapMb = 256
 const answerTimeoutMs = 10_000
 
-export async function startRegistry({ folder, ports, watchdog, logFile, onProgress }) {
+export async function startRegistry({ folder, ports, isTemporary, watchdog, logFile, onProgress }) {
+  const grace = isTemporary ? { graceMs: hastyStopMs } : {}
   const [port] = ports
   const program = await ensureArtefacts('registry', onProgress)
   const jar = (await readdir(program)).find((name) => name.endsWith('-runner.jar'))
@@ -29,7 +30,8 @@ export async function startRegistry({ folder, ports, watchdog, logFile, onProgre
   }
   const flags = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)
   const args = [`-Xmx${heapMb}m`, '-XX:+UseSerialGC', ...flags, '-jar', join(program, jar)]
-  const process = spawnServer({ name: 'The schema registry', file: javaBinary(), args, logFile: logFile(), watchdog })
+  const started = { name: 'The schema registry', file: javaBinary(), args, logFile: logFile(), watchdog }
+  const process = spawnServer({ ...started, ...grace })
   const address = `http://${host}:${port}/apis/ccompat/v7`
   return { processes: [process], address, ready: () => process.until(() => requireCompatibility(address)) }
 }

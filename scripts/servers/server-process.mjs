@@ -12,9 +12,11 @@ const readyTimeoutMs = 120_000
 const pollMs = 100
 /** The whole stop has 10 s, whatever a server does. */
 const stopGraceMs = 7000
+/** For one whose data is thrown away. */
+export const hastyStopMs = 2000
 const lastLinesMax = 15
 
-export function spawnServer({ name, file, args, logFile, watchdog, withChannel = false }) {
+export function spawnServer({ name, file, args, logFile, watchdog, withChannel = false, graceMs = stopGraceMs }) {
   const log = openSync(logFile, 'w')
   const stdio = ['ignore', log, log, ...(withChannel ? ['ipc'] : [])]
   const child = spawn(file, args, { stdio, detached: true })
@@ -61,7 +63,7 @@ export function spawnServer({ name, file, args, logFile, watchdog, withChannel =
       isStopping = true
       if (hasEnded) return
       child.kill('SIGTERM')
-      const kill = setTimeout(() => child.kill('SIGKILL'), stopGraceMs)
+      const kill = setTimeout(() => child.kill('SIGKILL'), graceMs)
       await ended
       clearTimeout(kill)
     },

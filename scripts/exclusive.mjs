@@ -40,7 +40,9 @@ async function acquire(file, name) {
   while (!create(file)) {
     const owner = look(file)
     if (owner === undefined) continue
-    if (!told) console.log(`Waiting for the ${name} of another process (pid ${owner.pids}; lock ${file})`)
+    // Two pieces of work of our own may want the same.
+    const isOurs = owner.pids.split(' ').includes(String(process.pid))
+    if (!told && !isOurs) console.log(`Waiting for the ${name} of another process (pid ${owner.pids}; lock ${file})`)
     told = true
     untouchedPolls = owner.touchedMs === lastTouched ? untouchedPolls + 1 : 0
     lastTouched = owner.touchedMs

@@ -20,15 +20,23 @@ import { howToInstall, missingTools } from './servers/tools.mjs'
 
 const parentPollMs = 500
 const kinds = {
-  kafka: { title: 'Kafka', start: startKafka, variable: 'KAFKA_BOOTSTRAP', key: 'kafkaBootstrap' },
+  kafka: {
+    title: 'Kafka',
+    start: startKafka,
+    setting: 'KAFKA_BROKERS',
+    test: 'KAFKA_BOOTSTRAP',
+    key: 'kafkaBootstrap',
+  },
   registry: {
     title: 'Schema registry',
     start: startRegistry,
-    variable: 'SCHEMA_REGISTRY_URL',
+    setting: 'SCHEMA_REGISTRY_URL',
+    test: 'SCHEMA_REGISTRY_URL',
     key: 'schemaRegistryUrl',
   },
-  redis: { title: 'Redis', start: startRedis, variable: 'REDIS_URL', key: 'redisUrl' },
-  postgres: { title: 'PostgreSQL', start: startPostgres, variable: 'MINUTELY_POSTGRES_URL', key: 'postgresUrl' },
+  redis: { title: 'Redis', start: startRedis, setting: 'REDIS_URL', test: 'REDIS_URL', key: 'redisUrl' },
+  // Tests bring their own.
+  postgres: { title: 'PostgreSQL', start: startPostgres, setting: 'POSTGRES_URL', key: 'postgresUrl' },
 }
 
 const options = parseOptions()
@@ -163,9 +171,11 @@ function announce() {
   console.log(`
   The servers are running, for this machine only
 
-${found.map(({ variable, server }) => `    export ${variable}=${server.address}`).join('\n')}
+${found.map(({ setting, server }) => `    export MINUTELY_${setting}=${server.address}`).join('\n')}
+${found.flatMap(({ test, server }) => (test === undefined ? [] : `    export ${test}=${server.address}`)).join('\n')}
 
-    use     paste these lines into another terminal; npm test runs the tests that need them
+    use     paste these lines into another terminal: the first for Minutely's services, the others for npm test and
+            npm run distributed
     data    ${data.folder} (${kept})
     logs    ${join(data.folder, 'logs')}
     stop    Ctrl-C

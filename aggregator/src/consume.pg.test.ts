@@ -183,6 +183,37 @@ test('what cannot be read is set aside, with where it was and why, before the lo
   await running.crash()
 })
 
+test('a partition that nobody has read for a while is not called complete beyond its first record', async () => {
+  const rig = await createRig({ apart: true })
+  await rig.send('a', everySecond(rigStartMs), [{ series: cpu, values: ramp(30) }])
+  await rig.clock.advance(10 * minuteMs)
+  await rig.send('a', everySecond(rigStartMs + 9 * minuteMs), [{ series: cpu, values: ramp(30) }])
+  // Stops in the transaction that makes the first series known, as a reader might ask in that moment.
+  const running = rig.begin(
+    failingPool(rig.pool, [{ statement: 'insert into server', when: 'before' }], () => running.abort.abort()),
+  )
+  await running.step()
+  await running.done
+  const { rows } = await rig.pool.query('select complete_through_at as at from partition_progress')
+  assert.equal(rows.length, 1)
+  assert.ok(rows[0].at.getTime() <= rigStartMs, `complete through ${rows[0].at.toISOString()}`)
+  const next = rig.begin()
+  await rig.drain(next)
+  await rig.assertExact()
+  await next.crash()
+})
+
+test('a section of very many slots and no series is set aside at once', async () => {
+  const rig = await createRig()
+  const running = rig.begin()
+  const hollow = { ...sectionOf('a', everySecond(rigStartMs), []), stepMs: 60_000, slotCount: 2_100_000_000 }
+  await rig.append(encodeSampleRecord({ receivedAtMs: 0, sections: [hollow] }))
+  await running.step()
+  const [letter] = await Array.fromAsync(rig.log.deadLetters.list())
+  assert.match(String(letter?.detail), /no series/)
+  await running.crash()
+})
+
 /** Another log on the same database, as after a topic was deleted and made anew, or as retention leaves it. */
 async function withOtherLog(rig: ConsumerRig, change: (rig: ConsumerRig) => Promise<unknown>): Promise<ConsumerRig> {
   await rig.stop()

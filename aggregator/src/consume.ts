@@ -89,7 +89,7 @@ export class PartitionConsumer {
     this.#config = config
     this.#deps = deps
     this.#gauges = new PartitionGauges(partition, deps)
-    this.windows = this.#windowsFrom(0)
+    this.windows = new MinuteWindows(windowBounds(config, deps.budget), 0)
     this.#watermark = new Watermark(config, 0)
   }
 
@@ -118,6 +118,7 @@ export class PartitionConsumer {
       if (read === undefined) return
       const { batch, askedAtMs } = read
       if (batch.gap !== undefined && !(await this.#crossGap(batch.gap, signal))) return
+      if (this.#version === undefined && !(await this.#begin(batch, { askedAtMs, signal }))) return
       for (const record of batch.records) {
         this.#fold(record)
         this.#position = record.position + 1
@@ -138,8 +139,7 @@ export class PartitionConsumer {
     if (added.length > 0 && !(await this.#until('announcing series', signal, () => this.#announce(added)))) return false
     for (;;) {
       const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
-      const hasNews = this.windows.closedThroughMs > this.completeThroughMs && this.#version !== undefined
-      if (closed.length === 0 && !hasNews) return true
+      if (closed.length === 0 && this.windows.closedThroughMs <= this.completeThroughMs) return true
       if (!(await this.#storeClosed(closed, signal))) return false
     }
   }
@@ -188,7 +188,7 @@ export class PartitionConsumer {
     this.slots = new SeriesSlots()
     this.storing = []
     this.#unreadable = []
-    this.windows = this.#windowsFrom(this.completeThroughMs)
+    this.windows = new MinuteWindows(windowBounds(this.#config, this.#deps.budget), this.completeThroughMs)
     this.#watermark = new Watermark(this.#config, this.completeThroughMs)
     this.#deps.log.debug(
       { ...this.partition, position: this.#position, completeThrough: new Date(this.completeThroughMs).toISOString() },
@@ -196,17 +196,12 @@ export class PartitionConsumer {
     )
   }
 
-  #windowsFrom(closedThroughMs: number): MinuteWindows {
-    return new MinuteWindows(windowBounds(this.#config, this.#deps.budget), closedThroughMs)
-  }
-
   /** askedAtMs: whatever is appended from this instant on may be missing from the answer, however late that comes. */
   async #read(signal: AbortSignal): Promise<{ batch: LogBatch; askedAtMs: number }> {
-    const { consumer, clock } = this.#deps
-    const askedAtMs = clock.nowMs()
-    const { partition } = this
-    const bytesMax = this.#config.readBytesMax
-    return { batch: await consumer.read({ partition, position: this.#position, bytesMax, waitMs, signal }), askedAtMs }
+    const askedAtMs = this.#deps.clock.nowMs()
+    const from = { partition: this.partition, position: this.#position }
+    const bounds = { bytesMax: this.#config.readBytesMax, waitMs, signal }
+    return { batch: await this.#deps.consumer.read({ ...from, ...bounds }), askedAtMs }
   }
 
   #fold(record: LogRecord): void {
@@ -219,8 +214,6 @@ export class PartitionConsumer {
   /** Once more after a crash in between: a dead letter may be there twice, but never not at all. */
   async #setAside(): Promise<void> {
     const { deadLetters, metrics, log } = this.#deps
-    // Or nothing would move the position past them.
-    if (this.#unreadable.length > 0) await this.#begin()
     for (let [letter] = this.#unreadable; letter !== undefined; [letter] = this.#unreadable) {
       await deadLetters.add(letter)
       this.#unreadable.shift()
@@ -249,17 +242,21 @@ export class PartitionConsumer {
     return stored
   }
 
-  async #begin(): Promise<void> {
-    this.#version ??= await beginProgress(this.#deps.pool, this.partition, {
-      position: this.windows.resumeAt(this.#position),
-      completeThroughMs: this.#watermark.closedThroughMs,
+  /** Before anything is folded, so that it is true of a partition that was not read for a while. */
+  async #begin(batch: LogBatch, { askedAtMs, signal }: { askedAtMs: number; signal: AbortSignal }): Promise<boolean> {
+    const [first] = batch.records
+    if (first !== undefined) this.#watermark.observe(first.appendedAtMs)
+    else if (batch.atEnd) this.#watermark.observeIdle(askedAtMs)
+    else return true
+    const reached = { position: this.#position, completeThroughMs: this.#watermark.closedThroughMs }
+    return this.#until('beginning', signal, async () => {
+      this.#version = await beginProgress(this.#deps.pool, this.partition, reached)
     })
   }
 
   async #announce(added: readonly SlotEntry[]): Promise<void> {
-    await this.#begin()
-    const progress = { partition: this.partition, version: this.#version }
-    this.#version = await announceSeries(added, progress, { ...this.#deps, slots: this.slots })
+    const { partition, slots } = this
+    this.#version = await announceSeries(added, { partition, version: this.#version }, { ...this.#deps, slots })
   }
 
   #observe(batch: LogBatch): void {

@@ -19,6 +19,7 @@ export const deadLettersUsage = `Usage: npm run dead-letters -- list [--limit n]
 
 Kafka is found by MINUTELY_KAFKA_BROKERS and MINUTELY_KAFKA_TOPIC_PREFIX, as by the services.`
 
+const verbs = new Set(['list', 'show', 'replay'])
 const listedMax = 100
 const shownBytesMax = 256
 
@@ -32,8 +33,15 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** Before anything is connected. @throws UsageError */
+export function checkArguments(args: readonly string[]): void {
+  const [verb] = parse(args).positionals
+  if (!verbs.has(verb ?? '')) throw new UsageError(verb === undefined ? 'Say what to do' : `There is no ${verb}`)
+}
+
 /** @throws UsageError */
 export async function runDeadLetters(args: readonly string[], deps: DeadLettersDeps): Promise<void> {
+  checkArguments(args)
   const { positionals, values } = parse(args)
   const [verb, ...ids] = positionals
   switch (verb) {
@@ -43,8 +51,6 @@ export async function runDeadLetters(args: readonly string[], deps: DeadLettersD
       return show(ids, values.out, deps)
     case 'replay':
       return replay(ids, values.all === true, deps)
-    default:
-      throw new UsageError(verb === undefined ? 'Say what to do' : `There is no ${verb}`)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { SystemClock } from '@minutely/lib/clock'
 import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
+import { deploymentSettings } from '@minutely/lib/deployment-settings'
 import { createHttpServer } from '@minutely/lib/http-server'
 import { KafkaSampleLog } from '@minutely/lib/kafka-log/kafka-sample-log'
 import { runServices } from '@minutely/lib/lifecycle'
@@ -25,7 +26,7 @@ import { createRingRepair } from './ring-repair.ts'
 import { createAggregator } from './service.ts'
 
 refuseArguments()
-const config = loadConfigOrExit(aggregatorProcessSettings)
+const config = loadConfigOrExit(aggregatorProcessSettings, { shared: deploymentSettings })
 const log = createLogger(config.logging)
 const clock = new SystemClock()
 const registry = createRegistry()
@@ -45,7 +46,7 @@ const repair = createRingRepair(config.ring, { pool, ring, clock, log, metrics }
 const liveMetrics = createLiveMetrics(registry)
 const live = new RedisLiveWriter(config.live, { client, subscriber, clock, log, metrics: liveMetrics })
 const aggregator = createAggregator(config.aggregator, { ...base, sampleLog, pool, live, ring })
-const readiness = [store.readiness, aggregator.readiness]
+const readiness = [store.readiness, sampleLog.readiness, aggregator.readiness]
 const http = createHttpServer(config.http, { log, registry, plugins: [], readiness })
 const explain = (message: string): void => void process.stderr.write(`The aggregator could not start: ${message}\n`)
 const services = [http, store, schemas, sampleLog, client, subscriber, live, repair, aggregator]

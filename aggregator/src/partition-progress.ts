@@ -57,8 +57,8 @@ export async function lockProgress(
 }
 
 /**
- * The first row of a partition: before its first series becomes known to readers, so that they do not take the minutes
- * of other partitions for its own. A partition without samples has no row and holds nobody back.
+ * The first row of a partition, as soon as it is read and before its first series becomes known to readers: they must not
+ * take the minutes of other partitions for its own, also not those of a server that has just moved to it.
  */
 export async function beginProgress(
   pool: Pool,

@@ -1,6 +1,7 @@
 /** A collector of the distributed form: stateless, as many as are needed, behind a load balancer. Writes to Kafka. */
 import { SystemClock } from '@minutely/lib/clock'
 import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
+import { deploymentSettings } from '@minutely/lib/deployment-settings'
 import { createHttpServer } from '@minutely/lib/http-server'
 import { KafkaSampleLog } from '@minutely/lib/kafka-log/kafka-sample-log'
 import { runServices } from '@minutely/lib/lifecycle'
@@ -12,7 +13,7 @@ import { collectorProcessSettings } from './config.ts'
 import { createCollector } from './service.ts'
 
 refuseArguments()
-const config = loadConfigOrExit(collectorProcessSettings)
+const config = loadConfigOrExit(collectorProcessSettings, { shared: deploymentSettings })
 const log = createLogger(config.logging)
 const clock = new SystemClock()
 const registry = createRegistry()
@@ -21,7 +22,7 @@ const metrics = createSchemaRegistryMetrics(registry)
 const schemas = createRecordSchemas(config.schemas, { role: 'writer', clock, log, metrics })
 const sampleLog = new KafkaSampleLog(config.kafka, { ...base, framing: schemas.framing })
 const collector = createCollector(config.collector, { ...base, sampleLog, random: Math.random })
-const { plugin, readiness } = collector
-const http = createHttpServer(config.http, { log, registry, plugins: [plugin], readiness: [readiness] })
+const readiness = [sampleLog.readiness, collector.readiness]
+const http = createHttpServer(config.http, { log, registry, plugins: [collector.plugin], readiness })
 const explain = (message: string): void => void process.stderr.write(`The collector could not start: ${message}\n`)
 process.exitCode = await runServices([schemas, sampleLog, collector, http], { log, explain })

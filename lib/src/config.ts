@@ -60,6 +60,11 @@ export function oneOf<const W extends readonly [string, ...string[]]>(words: W):
   return z.enum(words, `must be one of ${words.join(', ')}`) as unknown as z.ZodType<W[number], string>
 }
 
+export interface SharedSettings {
+  /** Of other processes of the same deployment: allowed here and not read, so that all can have one environment. */
+  readonly shared?: readonly Settings[]
+}
+
 /**
  * The settings of one process: each key of `sections` becomes a config of that section's settings.
  * @throws ConfigError listing every problem.
@@ -67,9 +72,10 @@ export function oneOf<const W extends readonly [string, ...string[]]>(words: W):
 export function loadConfig<M extends Readonly<Record<string, Settings>>>(
   sections: M,
   env: Readonly<Record<string, string | undefined>> = process.env,
+  { shared = [] }: SharedSettings = {},
 ): { readonly [K in keyof M]: ConfigOf<M[K]> } {
   const problems: string[] = []
-  const known = new Set<string>()
+  const known = new Set(shared.flatMap((section) => Object.values(section).map(({ name }) => prefix + name)))
   const config: Record<string, Record<string, unknown>> = {}
   for (const [sectionName, section] of Object.entries(sections)) {
     const values: Record<string, unknown> = {}
@@ -87,9 +93,10 @@ export function loadConfig<M extends Readonly<Record<string, Settings>>>(
 /** loadConfig for a main.ts: what is wrong goes to standard error, without a stack, and the process ends with 2. */
 export function loadConfigOrExit<M extends Readonly<Record<string, Settings>>>(
   sections: M,
+  shared: SharedSettings = {},
 ): { readonly [K in keyof M]: ConfigOf<M[K]> } {
   try {
-    return loadConfig(sections)
+    return loadConfig(sections, process.env, shared)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)

@@ -43,8 +43,10 @@ export async function runServices(services: readonly Service[], deps: LifecycleD
   const watch = watchForStop(log)
   const run: Run = { started: [], starting: undefined }
   let failed = false
+  const release = holdProcess()
   try {
     await startAll(services, { run, watch })
+    release()
     log.info({ reason: await watch.requested }, 'stopping')
   } catch (error) {
     const message = messageOf(error)
@@ -55,6 +57,7 @@ export async function runServices(services: readonly Service[], deps: LifecycleD
     }
     failed = true
   }
+  release()
   const { unfinished, isClean } = await stopAll(run, { log, stopTimeoutMs })
   watch.dispose()
   if (unfinished.length > 0) {
@@ -64,6 +67,15 @@ export async function runServices(services: readonly Service[], deps: LifecycleD
   const exitCode = failed || !isClean || watch.hadDefect() ? 1 : 0
   exitSoon(exitCode, log)
   return exitCode
+}
+
+/**
+ * Timers of a clock keep no process alive; neither would a start that only waits to try again, and Node would end in the middle
+ * of it. @returns what lets the process end.
+ */
+export function holdProcess(): () => void {
+  const timer = setInterval(() => {}, 60_000)
+  return () => clearInterval(timer)
 }
 
 interface Run {

@@ -8,6 +8,7 @@ test('without arguments: the promised load against a process of its own', () => 
     metrics: 10,
     minutes: 3,
     warmUpMinutes: 1,
+    isDistributed: false,
     collectors: undefined,
     queries: undefined,
     sampleAgents: 100,

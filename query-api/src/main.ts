@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { SystemClock } from '@minutely/lib/clock'
 import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
+import { deploymentSettings } from '@minutely/lib/deployment-settings'
 import { createHttpServer } from '@minutely/lib/http-server'
 import { runServices } from '@minutely/lib/lifecycle'
 import { createLiveMetrics } from '@minutely/lib/live/live-metrics'
@@ -21,7 +22,7 @@ import { createQueryApi } from './service.ts'
 const dashboardDir = fileURLToPath(new URL('../../dashboard/dist', import.meta.url))
 
 refuseArguments()
-const config = loadConfigOrExit(queryProcessSettings)
+const config = loadConfigOrExit(queryProcessSettings, { shared: deploymentSettings })
 const log = createLogger(config.logging)
 const clock = new SystemClock()
 const registry = createRegistry()

@@ -12,7 +12,7 @@ import type { KafkaCluster } from './kafka-cluster.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import type { KafkaProducer } from './kafka-producer.ts'
 import { errorName } from './kafka-wire.ts'
-import { decodeRecordSet, type OutgoingRecord, type StoredRecord } from './record-batch.ts'
+import { damagedBatchReason, decodeRecordSet, type OutgoingRecord, type StoredRecord } from './record-batch.ts'
 import type { RecordFraming } from './record-framing.ts'
 import { deadLetterTopic } from './topic-names.ts'
 import type { TopicRegistry } from './topic-registry.ts'
@@ -55,7 +55,9 @@ export class KafkaDeadLetters implements DeadLetters {
   async add(letter: NewDeadLetter): Promise<void> {
     const { registry, producer } = this.#deps
     if (!registry.topics.has(this.#topic)) {
-      await registry.ensure(this.#topic, { partitionCount: 1, retentionMs: this.#config.deadLetterRetentionMs })
+      const { deadLetterRetentionMs: retentionMs, batchBytesMax } = this.#config
+      // A letter is larger than the largest record, by what is said of it.
+      await registry.ensure(this.#topic, { partitionCount: 1, retentionMs, batchBytesMax: 2 * batchBytesMax })
     }
     await producer.append([{ topic: this.#topic, partition: 0, record: encodeLetter(letter) }])
   }
@@ -90,11 +92,23 @@ export class KafkaDeadLetters implements DeadLetters {
     }
   }
 
-  async replay({ topic, partition, payload, headers, unreadable }: DeadLetter): Promise<void> {
-    const isAsStored = unreadable !== undefined
-    const record = isAsStored ? { value: payload, headers: headers ?? {} } : this.#deps.framing.frame(payload)
-    await this.#deps.producer.append([{ topic, partition, record }])
+  async replay(letter: DeadLetter): Promise<void> {
+    const { topic, partition } = letter
+    const records = recordsOf(letter, this.#deps.framing)
+    await this.#deps.producer.append(records.map((record) => ({ topic, partition, record })))
   }
+}
+
+/** What is put back. @throws Error for a whole batch that still cannot be taken apart. */
+function recordsOf({ id, payload, headers, unreadable }: DeadLetter, framing: RecordFraming): OutgoingRecord[] {
+  if (unreadable === undefined) return [framing.frame(payload)]
+  if (unreadable.reason !== damagedBatchReason) return [{ value: payload, headers: headers ?? {} }]
+  const { records } = decodeRecordSet(payload)
+  const [damaged] = records.filter(({ damage }) => damage !== undefined)
+  if (damaged === undefined && records.length > 0) return records.map(({ value, headers }) => ({ value, headers }))
+  throw new Error(
+    `dead letter ${id} is a record batch that still cannot be read: ${damaged?.damage ?? 'it is cut off'}`,
+  )
 }
 
 function encodeLetter({ payload, headers, ...rest }: NewDeadLetter): OutgoingRecord {

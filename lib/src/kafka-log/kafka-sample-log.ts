@@ -11,6 +11,7 @@
  */
 import type { Registry } from 'prom-client'
 import type { Clock } from '../clock.ts'
+import type { ReadinessCheck } from '../http-server.ts'
 import type { Logger } from '../logging.ts'
 import {
   type LogAppend,
@@ -73,6 +74,12 @@ export class KafkaSampleLog implements SampleLog {
     this.#producer = new KafkaProducer(config, { cluster, registry: this.#topics, clock, metrics })
     this.#consumerDeps = { cluster, registry: this.#topics, budget, framing, clock, log, metrics }
     this.deadLetters = new KafkaDeadLetters(config, { ...this.#consumerDeps, producer: this.#producer })
+  }
+
+  /** By the last look at the topics, every KAFKA_METADATA_EVERY_MS and after each failure. */
+  readonly readiness: ReadinessCheck = () => {
+    const { problem } = this.#topics
+    return problem === null ? null : `sample-log: ${problem}`
   }
 
   async start(): Promise<void> {

@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
 import type { FetchBudget } from './fetch-budget.ts'
 import type { TopicPartition } from './kafka-cluster.ts'
-import { decodeRecordSet, type StoredRecord } from './record-batch.ts'
+import { damagedBatchReason, decodeRecordSet, type StoredRecord } from './record-batch.ts'
 import { type RecordFraming, UnreadableRecordError } from './record-framing.ts'
 
 /** Memory of a record beside its bytes, roughly. */
@@ -228,7 +228,8 @@ export class PartitionReader implements TopicPartition {
     const unreadable = (reason: string, detail: string): LogRecord => {
       return { ...place, payload: value, unreadable: { reason, detail }, headers }
     }
-    if (damage !== undefined) return unreadable('bad-batch', `a record batch of ${value.length} bytes: ${damage}`)
+    if (damage !== undefined)
+      return unreadable(damagedBatchReason, `a record batch of ${value.length} bytes: ${damage}`)
     const failed = (error: unknown): LogRecord => {
       if (!(error instanceof UnreadableRecordError)) throw error
       return unreadable(error.reason, error.message)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { crc32c } from './crc32c.ts'
 import { ByteReader, ByteWriter } from './kafka-bytes.ts'
@@ -101,6 +102,18 @@ test('a batch that cannot be unpacked is one damaged record, and its neighbours 
   )
   assert.ok(records[3]?.value.equals(batches[1] ?? Buffer.alloc(0)))
   assert.equal(nextOffset, 9)
+})
+
+test('a batch that the broker has packed anew as gzip is read', () => {
+  const records = [1, 2, 3].map((index) => ({ value: Buffer.from(`record ${index}`), headers: {} }))
+  const plain = encodeRecordBatch(records, neverCompressed)
+  const gzipped = Buffer.concat([plain.subarray(0, 61), gzipSync(plain.subarray(61))])
+  gzipped.writeInt32BE(gzipped.length - 12, 8)
+  gzipped.writeInt16BE(1, 21)
+  assert.deepEqual(
+    decodeRecordSet(gzipped).records.map(({ value, damage }) => [value.toString(), damage]),
+    [1, 2, 3].map((index) => [`record ${index}`, undefined]),
+  )
 })
 
 test('any damage of the bytes is survived (property)', () => {

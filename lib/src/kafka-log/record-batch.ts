@@ -8,7 +8,7 @@
  * Written here by hand because kafkajs costs several times the CPU, compresses all batches of a request or none, and loses a
  * whole answer when one batch in it is damaged. Here a damaged batch is one unreadable record, and its neighbours are read.
  */
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { crc32c } from './crc32c.ts'
 import { ByteReader, ByteWriter } from './kafka-bytes.ts'
 
@@ -36,11 +36,14 @@ export interface RecordSet {
   readonly nextOffset: number | undefined
 }
 
+/** Of a dead letter that is a whole batch. */
+export const damagedBatchReason = 'bad-batch'
 const headBytes = 61
 const lengthAt = 8
 const magicAt = 16
 const crcAt = 17
 const attributesAt = 21
+const gzip = 1
 const zstd = 4
 const compressionMask = 7
 const logAppendTimeFlag = 8
@@ -134,8 +137,11 @@ function decodeBatch(batch: Buffer, baseOffset: number, into: StoredRecord[]): v
 
 function unpack(body: Buffer, compression: number): Buffer {
   if (compression === 0) return body
-  if (compression === zstd) return zstdDecompressSync(body, { maxOutputLength: unpackedBytesMax })
-  throw new RangeError(`compression ${compression}, which nothing of ours writes`)
+  const options = { maxOutputLength: unpackedBytesMax }
+  if (compression === zstd) return zstdDecompressSync(body, options)
+  // A broker or topic whose compression.type is not `producer` packs again what we wrote.
+  if (compression === gzip) return gunzipSync(body, options)
+  throw new RangeError(`compression ${compression}, which is neither none, gzip nor zstd`)
 }
 
 function readRecord(reader: ByteReader, baseOffset: number, timestampMs: number): StoredRecord {

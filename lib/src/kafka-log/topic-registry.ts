@@ -47,6 +47,8 @@ export class TopicRegistry {
   readonly #doubted = new Set<string>()
   readonly #listeners = new Set<() => void>()
   readonly #stopping = new AbortController()
+  /** Why topics could not be looked up the last time; null when they could. */
+  problem: string | null = 'Kafka has not been asked yet'
   #ownCount = 0
   #refreshing: Promise<void> | undefined
   #next: Promise<void> | undefined
@@ -162,7 +164,7 @@ export class TopicRegistry {
   }
 
   /** Makes a topic that is no topic of samples. */
-  async ensure(topic: string, overrides: { partitionCount: number; retentionMs: number }): Promise<void> {
+  async ensure(topic: string, overrides: Partial<KafkaLogConfig>): Promise<void> {
     const failures = await this.#deps.cluster.createTopics([topicSpec(topic, { ...this.#config, ...overrides })])
     const code = failures.get(topic)
     if (code !== undefined && code !== 'TOPIC_ALREADY_EXISTS')
@@ -233,7 +235,11 @@ export class TopicRegistry {
 
   async #ask(): Promise<void> {
     const doubted = new Set(this.#doubted)
-    const answer = await this.#deps.cluster.topics()
+    const answer = await this.#deps.cluster.topics().catch((error: Error) => {
+      this.problem = `Kafka does not answer: ${error.message}`
+      throw error
+    })
+    this.problem = null
     const nowMs = this.#deps.clock.nowMs()
     const { topicPrefix } = this.#config
     for (const [topic, leaders] of answer) {

@@ -21,6 +21,8 @@ export function topicSpec(
       { name: 'retention.ms', value: String(config.retentionMs) },
       // The broker's clock at append is what closes minutes; a producer's must not.
       { name: 'message.timestamp.type', value: 'LogAppendTime' },
+      // As we wrote them: a codec of the broker's may be one we cannot read.
+      { name: 'compression.type', value: 'producer' },
       { name: 'min.insync.replicas', value: String(config.inSyncReplicasMin) },
       { name: 'max.message.bytes', value: String(config.batchBytesMax + overheadBytes) },
     ],

@@ -8,6 +8,7 @@ import { unreadableBecause } from '@minutely/schema/versioned-type'
 import { Registry } from 'prom-client'
 import { SystemClock } from '../clock.ts'
 import { loadConfigOrExit } from '../config.ts'
+import { deploymentSettings } from '../deployment-settings.ts'
 import { ConfluentRegistry } from './confluent-registry.ts'
 import { createSchemaRegistryMetrics } from './schema-registry-metrics.ts'
 import { schemaRegistrySettings } from './schema-registry-settings.ts'
@@ -17,19 +18,22 @@ if (command !== 'check' || file === undefined) {
   process.stderr.write('usage: npm run schemas -- check <file.avsc>\n')
   process.exit(2)
 }
-const { registry: config } = loadConfigOrExit({ registry: schemaRegistrySettings })
+const { registry: config } = loadConfigOrExit({ registry: schemaRegistrySettings }, { shared: deploymentSettings })
 const problems: string[] = []
+let failure = ''
 try {
   const schema: unknown = JSON.parse(readFileSync(file, 'utf8'))
-  problems.push(...releaseProblems(schema), ...(await registryProblems(schema)))
+  problems.push(...releaseProblems(schema))
+  problems.push(...(await registryProblems(schema)))
 } catch (error) {
-  problems.push((error as Error).message)
+  failure = `${(error as Error).message}\n`
 }
 if (problems.length > 0) {
   const advice = 'Give every new field a default and remove none that has no default: docs/schema-evolution.md'
   process.stderr.write(`${file} cannot be released:\n  - ${problems.join('\n  - ')}\n${advice}\n`)
-  process.exit(1)
 }
+if (failure !== '') process.stderr.write(`It could not be compared with all there is: ${failure}`)
+if (problems.length > 0 || failure !== '') process.exit(1)
 process.stdout.write(`${file} is compatible with every release and every version in the registry\n`)
 
 function releaseProblems(schema: unknown): string[] {

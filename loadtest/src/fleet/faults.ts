@@ -64,8 +64,9 @@ export class Faults {
     if (one === undefined) return
     const running = (): ServiceProcess[] => run.services.aggregators.filter(({ state }) => state === 'running')
     // Before the first batches there is nothing to take over.
-    let partitions = await partitionsOf(running())
-    while (partitions.size === 0 && (await this.#sleep(retryMs))) partitions = await partitionsOf(running())
+    let own = await partitionsOf([one])
+    while (own.size === 0 && (await this.#sleep(retryMs))) own = await partitionsOf([one])
+    const partitions = await partitionsOf(running())
     if (this.#deps.signal.aborted) return
     const report = { fault: `${by} ${one.name}`, atMs: Date.now() }
     say(`fault: ${report.fault} (pid ${one.pid})`)

@@ -9,6 +9,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
 import { BenchBroker } from './topics/bench-broker.ts'
 import { type CaseSettings, runCase } from './topics/topics-case.ts'
 import { type CaseFigures, type CaseSpec, nameOf, parseCase, parseLoad, topicsReport } from './topics/topics-report.ts'
@@ -25,8 +26,7 @@ const usage = `node_modules/.bin/node loadtest/src/topics-bench.ts [options]
   --report <file>      writes the tables there
   --profile <folder>   writes CPU profiles of writer and readers there`
 
-/** KAFKA_FETCH_EVERY_MS */
-const defaultFetchEveryMs = 200
+const defaultFetchEveryMs = Number(kafkaLogSettings.fetchEveryMs.default)
 const text = (fallback: string): { type: 'string'; default: string } => ({ type: 'string', default: fallback })
 const { cases, warmUp, settings, report } = readOptions()
 const broker = await BenchBroker.start()

@@ -165,7 +165,7 @@ export const kafkaLogSettings = {
   fetchEveryMs: {
     name: 'KAFKA_FETCH_EVERY_MS',
     shape: integer({ min: 0, max: 10_000 }),
-    default: '200',
+    default: '500',
     unit: 'ms',
     description: 'Least time between two fetches from a broker, so that each brings records of many partitions',
   },

@@ -23,7 +23,7 @@ export function checkGrid(section: SampleSection, seriesCount: number): void {
     throw new CodecError(`a grid of ${slotCount} slots of ${stepMs} ms from ${startMs} is not between 1970 and 9999`)
   }
   // Its slots would hold nothing, and there may be two thousand million of them.
-  if (seriesCount === 0) throw new CodecError(`a grid of ${slotCount} slots has no series`)
+  if (seriesCount === 0 && slotCount > 0) throw new CodecError(`a grid of ${slotCount} slots has no series`)
   const bytes = seriesCount * slotCount * cellBytes
   if (values.byteLength !== bytes) {
     throw new CodecError(

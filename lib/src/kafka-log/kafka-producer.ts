@@ -149,15 +149,26 @@ export class KafkaProducer {
     await Promise.all([...perLeader].map(([leader, sendings]) => this.#sendTo(leader, sendings, deadlineMs)))
   }
 
-  /** Several requests one after the other only where a partition has more than a batch, or all together more than a request takes. */
+  /**
+   * Several requests one after the other only where a partition has more than a batch, or all together more than a request takes.
+   * Behind a part that failed nothing of its partition is sent: both are tried again, in their order.
+   */
   async #sendTo(leader: number, sendings: readonly Sending[], deadlineMs: number): Promise<void> {
-    for (const request of intoRequests(sendings)) {
+    const failures = new Map<string, NonNullable<Part['failure']>>()
+    for (const whole of intoRequests(sendings)) {
+      const request = whole.filter(({ to, part }) => {
+        const failure = failures.get(keyOf(to))
+        if (failure !== undefined) part.failure = failure
+        return failure === undefined
+      })
+      if (request.length === 0) continue
       const leftMs = Math.ceil(deadlineMs - this.#deps.clock.nowMs())
       if (leftMs <= 0) {
         for (const { part } of request) part.failure = { code: 'TIMEOUT', detail: 'there was no time left to send it' }
         continue
       }
       await this.#request(leader, request, leftMs)
+      for (const { to, part } of request) if (part.failure !== undefined) failures.set(keyOf(to), part.failure)
     }
   }
 

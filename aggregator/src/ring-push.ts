@@ -3,7 +3,7 @@
  * Pure. Minutes that are not closed yet are left out: the ring must not have a part of a minute that readers take for
  * all of it once completeThrough has passed it (lib/src/recent-ring/recent-ring.ts).
  */
-import type { RingIdentity, RingRows } from '@minutely/lib/recent-ring/recent-ring'
+import { emptyRingRows, type RingIdentity, type RingRows } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
 import type { MinuteRows } from './minute-copy.ts'
 
@@ -54,17 +54,7 @@ export class RingPushBuilder {
 
 function ringRows(parts: readonly Part[]): RingRows {
   const count = parts.reduce((sum, { rows }) => sum + rows.rolled.rowCount, 0)
-  const columns = {
-    count,
-    seriesIds: new Int32Array(count),
-    tags: new Uint32Array(count),
-    minutes: new Uint32Array(count),
-    seenLow: new Uint32Array(count),
-    seenHigh: new Uint32Array(count),
-    min: new Float64Array(count),
-    max: new Float64Array(count),
-    sum: new Float64Array(count),
-  }
+  const columns = emptyRingRows(count)
   let at = 0
   for (const { rows, tags } of parts) {
     const { rolled, seriesIds } = rows

@@ -57,7 +57,7 @@ describe('embedded and distributed', { timeout: 200_000 }, () => {
     const toMs = Math.floor(Date.now() / minuteMs) * minuteMs - 5 * minuteMs
     rows = generate({ fromMs: toMs - 12 * minuteMs, toMs })
     range = `from=${toMs - 15 * minuteMs}&to=${toMs + minuteMs}`
-    await Promise.all([sendAll([embedded.url]), sendAll(fleet.collectorUrls())])
+    await Promise.all([sendAll([embedded.url], [embedded.url]), sendAll(fleet.collectorUrls(), fleet.queryUrls())])
   })
   after(async () => {
     await Promise.all([embedded?.stop(), fleet?.stop()])
@@ -65,9 +65,14 @@ describe('embedded and distributed', { timeout: 200_000 }, () => {
   })
 
   /** In two turns, so that the second meets minutes that are stored already; each with a part of the other's again. */
-  async function sendAll(urls: readonly string[]): Promise<void> {
+  async function sendAll(urls: readonly string[], queries: readonly string[]): Promise<void> {
     const isEarly = ({ ts }: Row): boolean => Math.floor(ts / 1_000) % 3 !== 0
-    for (const turn of [rows.filter(isEarly), [...rows.filter((row) => !isEarly(row)), ...rows.slice(0, 500)]]) {
+    const early = rows.filter(isEarly)
+    const late = [...rows.filter((row) => !isEarly(row)), ...rows.slice(0, 500)]
+    for (const { turn, stored } of [
+      { turn: early, stored: early.length },
+      { turn: late, stored: rows.length },
+    ]) {
       const size = urls.length === 1 ? 700 : 900
       for (let start = 0; start < turn.length; start += size) {
         const samples = turn.slice(start, start + size)
@@ -80,8 +85,21 @@ describe('embedded and distributed', { timeout: 200_000 }, () => {
         assert.equal(answer.status, 202, text)
         assert.deepEqual((JSON.parse(text) as { rejected: unknown[] }).rejected, [], text)
       }
-      // Past the 2 s for which late samples are gathered.
-      await delay(3_000)
+      await Promise.all(queries.map((url) => awaitStored(url, stored)))
+    }
+  }
+
+  /** Until all hosts together have so many samples. */
+  async function awaitStored(url: string, expected: number): Promise<void> {
+    const giveUpAtMs = Date.now() + settleDeadlineMs
+    for (let count = -1; count !== expected; await delay(pollMs)) {
+      assert.ok(Date.now() < giveUpAtMs, `${url} has ${count} of ${expected} samples`)
+      const answers = await Promise.all(
+        hosts.map((host) => fetch(`${url}/v1/servers/${host}/series?${range}&agg=count`)),
+      )
+      const bodies = await Promise.all(answers.map((answer) => (answer.ok ? answer.json() : { series: [] })))
+      const counts = (bodies as SeriesAnswer[]).flatMap(({ series }) => series.flatMap((each) => each.count ?? []))
+      count = counts.reduce<number>((sum, one) => sum + (one ?? 0), 0)
     }
   }
 

@@ -66,6 +66,21 @@ export interface RingRows {
   readonly sum: Float64Array
 }
 
+/** Columns for so many rows, all zero. */
+export function emptyRingRows(count: number) {
+  return {
+    count,
+    seriesIds: new Int32Array(count),
+    tags: new Uint32Array(count),
+    minutes: new Uint32Array(count),
+    seenLow: new Uint32Array(count),
+    seenHigh: new Uint32Array(count),
+    min: new Float64Array(count),
+    max: new Float64Array(count),
+    sum: new Float64Array(count),
+  } satisfies RingRows
+}
+
 /** late: it is still on its way, and may or may not get there. */
 export type PushOutcome = 'pushed' | 'late' | 'dropped'
 

@@ -2,6 +2,7 @@
  * The recent ring in Redis. What stands in it and why it may be believed: recent-ring.ts; its bytes: ring-format.ts.
  * Keys are not declared to the script that pushes, so it needs one Redis primary, not a Redis Cluster.
  */
+import { minuteMs } from '@minutely/schema/limits'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
 import { type RedisClient, redisScript } from '../redis/redis-client.ts'
@@ -20,7 +21,6 @@ export interface RedisRecentRingDeps {
 }
 
 const hourMs = 3_600_000
-const minuteMs = 60_000
 const script = redisScript(pushLua)
 /** A command of 2 MB of answer at most. */
 const keysPerCommandMax = 1_000

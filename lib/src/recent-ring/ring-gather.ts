@@ -3,7 +3,7 @@
  * rather than by byte: ten minutes in one APPEND cost little more than one. Meanwhile readers take these minutes
  * from Postgres, where they are the cheap end of a range. What is held when the process ends is lost, as any push may be.
  */
-import type { RingIdentity, RingRows } from './recent-ring.ts'
+import { emptyRingRows, type RingIdentity, type RingRows } from './recent-ring.ts'
 
 const bytesPerRow = 44
 /** Series id and row make one double, so that sorting numbers sorts rows. */
@@ -70,17 +70,7 @@ function bySeries(parts: readonly RingRows[], count: number): RingRows {
   // Once, since a remainder of doubles costs more than all the rest.
   const rowAt = new Uint32Array(count)
   for (let index = 0; index < count; index++) rowAt[index] = (order[index] as number) % rowsMax
-  const sorted = {
-    count,
-    seriesIds: new Int32Array(count),
-    tags: new Uint32Array(count),
-    minutes: new Uint32Array(count),
-    seenLow: new Uint32Array(count),
-    seenHigh: new Uint32Array(count),
-    min: new Float64Array(count),
-    max: new Float64Array(count),
-    sum: new Float64Array(count),
-  }
+  const sorted = emptyRingRows(count)
   const all = new Float64Array(count)
   for (const name of columns) {
     let start = 0

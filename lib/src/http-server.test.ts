@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, request as httpRequest, type Server, type ServerResponse } from 'node:http'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ApiError, errorAnswer } from '@minutely/schema/error-catalogue'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import pino from 'pino'
@@ -241,6 +242,8 @@ test('slow and idle connections are bounded', async (t) => {
   )
 })
 
+const timeoutOfNode = (): Error => Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+
 test('what does not arrive in time is a 408, to be sent again', async (t) => {
   let server: Server | undefined
   const http = await serve(t, async (app: FastifyInstance) => {
@@ -248,16 +251,28 @@ test('what does not arrive in time is a 408, to be sent again', async (t) => {
   })
   const socket = connect(Number(new URL(http.url).port), '127.0.0.1')
   const answer = text(socket)
-  const [accepted] = await once(server ?? assert.fail(), 'connection')
+  const [accepted] = (await once(server ?? assert.fail(), 'connection')) as [Socket]
+  socket.write('GET /healthz HTTP/1.1\r\n')
+  while (accepted.bytesRead === 0) await nextTurn()
   // What node emits when a bound is passed.
-  server?.emit(
-    'clientError',
-    Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
-    accepted,
-  )
+  server?.emit('clientError', timeoutOfNode(), accepted)
   const { status, error, message } = errorOf(await answer)
   assert.deepEqual([status, error], [408, 'request-timeout'])
   assert.match(message, /headers have 10 s, the whole of it 15 s/)
+})
+
+test('a connection that nothing was asked on yet gets no 408, which would meet its first request; it is closed when idle', async (t) => {
+  let server: Server | undefined
+  const http = await serve(t, async (app: FastifyInstance) => {
+    server = app.server
+  })
+  const socket = connect(Number(new URL(http.url).port), '127.0.0.1')
+  const answer = text(socket)
+  const [accepted] = (await once(server ?? assert.fail(), 'connection')) as [Socket]
+  server?.emit('clientError', timeoutOfNode(), accepted)
+  assert.equal(accepted.timeout, 70_000)
+  socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  assert.match(await answer, /^HTTP\/1\.1 200 OK/)
 })
 
 test('a taken port is named with the setting that chooses another, and stop works after such a start', async (t) => {

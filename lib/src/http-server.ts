@@ -9,7 +9,7 @@
  * Browsers: no CORS header is ever sent, so pages of other origins can neither read nor send JSON; allowed-hosts.ts keeps
  * them from becoming our origin. A stop lets answers that have begun finish (open-answers.ts).
  */
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
@@ -151,6 +151,7 @@ function createApp(answers: OpenAnswers, log: Logger): FastifyInstance {
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: (error, _request, reply) => void sendError(error, reply, log),
     clientErrorHandler: (error, socket) => {
+      if (isUnused(error, socket)) return void socket.setTimeout(keepAliveTimeoutMs)
       if (!socket.writable || error.code === 'ECONNRESET' || answers.hasBegunOn(socket)) return void socket.destroy()
       answerBadHttp(error, socket, { headerTimeoutMs, requestTimeoutMs, headerBytesMax })
     },
@@ -159,6 +160,14 @@ function createApp(answers: OpenAnswers, log: Logger): FastifyInstance {
   app.setErrorHandler((error, _request, reply) => sendError(error, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(routeNotFound(request), reply, log))
   return app
+}
+
+/**
+ * Nothing was asked on it yet: clients and proxies connect ahead of need. An answer now would be taken for that of the
+ * request they send at this moment; so it is an idle connection, which node closes after its timeout.
+ */
+function isUnused({ code }: NodeJS.ErrnoException, { bytesRead }: Socket): boolean {
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' && bytesRead === 0
 }
 
 function hostNotAllowed({ headers }: FastifyRequest, allowedHostsSetting: string | undefined): ApiError {

@@ -1,6 +1,6 @@
 /**
  * Minutes out of Postgres for the ring: one hour, in the order of series and time, in batches of bounded size. The server
- * sends on only when a batch was taken (COPY under back-pressure), so memory holds a batch and a chunk.
+ * sends on only when a batch was taken (COPY under back-pressure), so memory holds two batches and a chunk.
  *
  * A tuple of the binary COPY here is always 78 bytes, big-endian, each field after its length:
  *
@@ -24,18 +24,21 @@ const tupleBytes = 78
 const postgresEpochMinutes = Date.UTC(2000, 0, 1) / 60_000
 const minuteUs = 60_000_000
 
-/** The same arrays are used for every batch: whoever gets one is done with it before asking for the next. */
+/** Two batches in turns: whoever gets one may use it until the next one is asked for, and while that one is read. */
 export async function* readRingRows(client: PoolClient, { fromMs, toMs, rowsMax }: RingSpan): AsyncGenerator<RingRows> {
   const instant = (ms: number): string => `'${new Date(ms).toISOString()}'::timestamptz`
   const stream = client.query(
     copyStreams.to(
-      `copy (select series_id, ('x' || left(identity::text, 8))::bit(32)::integer, minute_at, seen, min, max, sum
-             from minute join series using (series_id)
+      // `offset 0`: the tag is made once a series, not once a row.
+      `copy (select series_id, tag, minute_at, seen, min, max, sum
+             from minute join (
+               select series_id, ('x' || left(identity::text, 8))::bit(32)::integer as tag
+               from series order by series_id offset 0) as tagged using (series_id)
              where minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}
              order by series_id, minute_at) to stdout (format binary)`,
     ),
   )
-  const batch = new RowBatch(rowsMax)
+  let [batch, other] = [new RowBatch(rowsMax), new RowBatch(rowsMax)]
   let rest: Buffer = Buffer.alloc(0)
   let toSkip = headerBytes
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -46,6 +49,7 @@ export async function* readRingRows(client: PoolClient, { fromMs, toMs, rowsMax 
       batch.add(bytes, at)
       if (batch.count < rowsMax) continue
       yield batch
+      ;[batch, other] = [other, batch]
       batch.count = 0
     }
     rest = bytes.subarray(at)

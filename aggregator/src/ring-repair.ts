@@ -179,13 +179,18 @@ export class RingRepair implements Service {
     try {
       await client.query('begin read only')
       await client.query(`set local statement_timeout = ${statementTimeoutMs}`)
+      // Postgres reads a batch while Redis takes the one before.
+      let filling = Promise.resolve()
       for await (const rows of readRingRows(client, { fromMs, toMs, rowsMax: rowsPerBatchMax })) {
-        await ring.fill(identity, rows)
+        await filling
+        filling = ring.fill(identity, rows)
+        filling.catch(() => {})
         rowCount += rows.count
         const dueMs = beganAtMs + (rowCount / this.#config.repairRowsPerS) * 1000
         await clock.sleep(dueMs - clock.nowMs(), this.#stopping.signal)
         if (this.#stopping.signal.aborted) throw new Error('stopping')
       }
+      await filling
       await client.query('commit')
     } catch (error) {
       // Its COPY may be half-way.

@@ -76,10 +76,15 @@ export class RedisRecentRing implements RecentRing {
   }
 
   async fill(identity: RingIdentity, rows: RingRows): Promise<void> {
+    // A part is encoded while Redis takes the one before.
+    let sending = Promise.resolve()
     for (const { bytes, rows: count } of encodeParts(rows, this.#config.partBytesMax)) {
-      await this.#send(identity, bytes)
+      await sending
+      sending = this.#send(identity, bytes)
+      sending.catch(() => {})
       this.#deps.metrics.rows.inc({ source: 'repair' }, count)
     }
+    await sending
   }
 
   async marked(identity: RingIdentity): Promise<string | undefined> {

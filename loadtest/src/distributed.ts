@@ -14,16 +14,22 @@ const options = optionsOrExit()
 const logDir =
   options.logs === undefined ? await mkdtemp(join(tmpdir(), 'minutely-distributed-')) : resolve(options.logs)
 await mkdir(logDir, { recursive: true })
-// FLUSHALL is for a Redis that nobody else uses.
-const servers = new Servers({ own: options.mustFlushRedis ? ['redis'] : [] })
+// FLUSHALL is for a Redis that nobody else uses, made-up minutes for such a PostgreSQL.
+const servers = new Servers({
+  own: [
+    ...(options.mustFlushRedis ? ['redis' as const] : []),
+    ...(options.historyHours > 0 ? ['postgres' as const] : []),
+  ],
+})
 const below = { name: 'servers', start: () => servers.start({ onProgress: say }), stop: () => servers.stop() }
+const log = createLogger({ level: 'warn', format: 'auto' })
 const show = new DistributedShow(options, {
   servers: () => servers.addresses,
   logDir,
   say,
   end: () => void process.kill(process.pid, 'SIGTERM'),
+  log,
 })
-const log = createLogger({ level: 'warn', format: 'auto' })
 const exitCode = await runServices([below, show], { log, explain: say })
 process.exitCode = exitCode !== 0 || show.problems.length > 0 ? 1 : 0
 say(process.exitCode === 0 ? 'stopped' : `stopped, not as it should; what each service said is in ${logDir}`)

@@ -9,6 +9,7 @@ test('without options it runs until it is stopped, with nothing broken', () => {
     collectors: 2,
     aggregators: 3,
     queryApis: 2,
+    historyHours: 0,
     minutes: undefined,
     mustCheck: false,
     report: undefined,

@@ -9,6 +9,7 @@ MINUTELY_POSTGRES_URL; what these do not name is started, in a temporary folder 
 
   --hosts, --metrics <n>       the agents: so many hosts, each with so many metrics, every second (50, 20)
   --collectors, --aggregators, --query-apis <n>      processes of each service (2, 3, 2)
+  --history-hours <n>          begins with so many hours of minutes of all these series in a PostgreSQL of its own
   --minutes <n>                ends the load after so many minutes instead of at Ctrl-C
   --check                      then waits until all minutes are closed and compares every one with what was sent; the exit
                                code is 1 if one is wrong (with --minutes)
@@ -19,7 +20,8 @@ Faults, spread over the time of the load (with --minutes):
   --kill-one                   kill -9 of one aggregator, which is not replaced
   --pause-one <seconds>        SIGSTOP of another for so long, then SIGCONT
   --stop-registry              the schema registry becomes unreachable for the services, for good
-  --flush-redis                FLUSHALL (of a Redis of its own: it is started even if REDIS_URL names one)`
+  --flush-redis                FLUSHALL (of a Redis of its own: it is started even if REDIS_URL names one), and how long until the
+                               ring is whole again`
 
 export interface DistributedOptions {
   readonly hosts: number
@@ -27,6 +29,8 @@ export interface DistributedOptions {
   readonly collectors: number
   readonly aggregators: number
   readonly queryApis: number
+  /** 0: the database is as it is. */
+  readonly historyHours: number
   /** Undefined: until it is stopped. */
   readonly minutes: number | undefined
   readonly mustCheck: boolean
@@ -62,6 +66,7 @@ function read(args: readonly string[]): DistributedOptions | undefined {
         [K in keyof typeof wholeNumbers]: { type: 'string'; default: string }
       }),
       minutes: text,
+      'history-hours': text,
       check: flag,
       report: text,
       logs: text,
@@ -87,6 +92,7 @@ function read(args: readonly string[]): DistributedOptions | undefined {
     collectors: positive('collectors', values.collectors),
     aggregators,
     queryApis: positive('query-apis', values['query-apis']),
+    historyHours: values['history-hours'] === undefined ? 0 : positive('history-hours', values['history-hours']),
     minutes,
     mustCheck: values.check,
     report: values.report,

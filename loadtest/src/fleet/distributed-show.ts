@@ -5,10 +5,12 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Service } from '@minutely/lib/lifecycle'
+import type { Logger } from '@minutely/lib/logging'
 import { cellMs } from '../load-plan.ts'
 import type { DistributedOptions } from './distributed-options.ts'
 import { Faults } from './faults.ts'
 import type { FleetCheckResult } from './fleet-checker.ts'
+import { writeHistory } from './fleet-history.ts'
 import { FleetRun } from './fleet-run.ts'
 import { ProgressLines } from './progress-lines.ts'
 import type { ServerAddresses } from './server-addresses.ts'
@@ -24,6 +26,7 @@ export interface DistributedShowDeps {
   readonly say: (message: string) => void
   /** Asks the process to stop. */
   readonly end: () => void
+  readonly log: Logger
 }
 
 export class DistributedShow implements Service {
@@ -43,9 +46,13 @@ export class DistributedShow implements Service {
 
   async start(): Promise<void> {
     const { servers, logDir, say } = this.#deps
-    const { hosts, metrics, minutes } = this.#options
+    const { hosts, metrics, minutes, historyHours } = this.#options
     const seed = Math.floor(Math.random() * 2 ** 31)
     this.#run = await FleetRun.prepare({ ...this.#options, seed, servers: servers(), logDir }, { onProgress: say })
+    if (historyHours > 0) {
+      const plan = { fleet: this.#run.generated, hours: historyHours, postgresUrl: servers().postgresUrl }
+      await writeHistory(plan, { log: this.#deps.log, onProgress: say })
+    }
     await this.#run.start()
     const until = minutes === undefined ? 'until Ctrl-C' : `for ${minutes} min`
     say(`${hosts} agents send ${(hosts * metrics).toLocaleString('en')} samples a second ${until}`)

@@ -8,6 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DistributedOptions } from './distributed-options.ts'
 import type { FleetRun } from './fleet-run.ts'
+import { flushAndAwaitRefill, type RingRefill } from './ring-refill.ts'
 import type { ServiceProcess } from './service-process.ts'
 import { awaitTakeOver, partitionsOf } from './take-over.ts'
 
@@ -16,6 +17,8 @@ export interface FaultReport {
   readonly atMs: number
   /** Until the rest read every partition of the one that was lost. */
   readonly takenOverInMs?: number
+  /** Until the ring was whole again. */
+  readonly refill?: RingRefill
 }
 
 export interface FaultDeps {
@@ -25,7 +28,9 @@ export interface FaultDeps {
 }
 
 const takeOverDeadlineMs = 120_000
+const refillDeadlineMs = 900_000
 const retryMs = 500
+const askedHosts = 20
 
 export class Faults {
   readonly reports: FaultReport[] = []
@@ -98,8 +103,39 @@ export class Faults {
   }
 
   async #flush(): Promise<void> {
-    await this.#deps.run.flushRedis()
-    this.#note('Redis was flushed')
+    const { run, signal, say } = this.#deps
+    const report = { fault: 'Redis was flushed', atMs: Date.now() }
+    const refill = await flushAndAwaitRefill({
+      aggregatorUrls: () => run.services.aggregators.filter(({ state }) => state === 'running').map(({ url }) => url),
+      queryUrls: run.services.queryUrls,
+      paths: this.#pathsOfThePast(),
+      flush: async () => {
+        await run.flushRedis()
+        say(`fault: ${report.fault}`)
+      },
+      deadlineMs: refillDeadlineMs,
+      signal,
+    })
+    if (refill === undefined) return
+    this.reports.push({ ...report, refill })
+    const { wholeInMs, minutes, answersCompared } = refill
+    say(
+      `the ring was whole again after ${(wholeInMs / 1_000).toFixed(1)} s, ${minutes.toLocaleString('en')} minutes; ${answersCompared} answers meanwhile were as before`,
+    )
+  }
+
+  /** Of what is in the history, one series of some hosts; what the run itself sends may still change. */
+  #pathsOfThePast(): string[] {
+    const { generated, agents } = this.#deps.run
+    const toMs = Math.floor(agents.startMs / 3_600_000) * 3_600_000
+    const fromMs = toMs - this.#options.historyHours * 3_600_000
+    if (fromMs === toMs) return []
+    const hosts = Array.from({ length: Math.min(askedHosts, generated.shape.hostCount) }, (_, host) => host)
+    const metricId = generated.series[0]?.metricId ?? ''
+    return hosts.map((host) => {
+      const range = `metricId=${metricId}&from=${fromMs}&to=${toMs}&stepMs=60000`
+      return `/v1/servers/${generated.serverId(host)}/series?${range}`
+    })
   }
 
   #note(fault: string): void {

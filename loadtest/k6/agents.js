@@ -28,6 +28,7 @@ const retries = new Counter('batches_sent_again')
 const samplesAccepted = new Counter('samples_accepted')
 const samplesRejected = new Counter('samples_rejected')
 // Without the warm-up.
+const otherAnswers = new Counter('requests_not_accepted')
 const requestMs = new Trend('request_ms')
 const sentLateMs = new Trend('sent_late_ms')
 const answers = Object.fromEntries(
@@ -103,6 +104,7 @@ function take(batch, attempt, response) {
     if (rejected.length > 0) show(`samples were rejected: ${response.body}`)
     return
   }
+  if (batch.isMeasured) otherAnswers.add(1)
   show(`${batch.url} answered ${status}: ${response.error || ''} ${response.body || ''}`)
   const waitMs = retryAfterMs(response.headers) ?? Math.random() * Math.min(backoffMsMax, 1_000 * 2 ** attempt)
   if (refusedForGood.includes(status) || Date.now() + waitMs > batch.giveUpAtMs) {

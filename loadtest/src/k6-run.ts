@@ -45,6 +45,8 @@ export interface K6Figures {
   readonly requests: number
   /** Of these, without the warm-up. */
   readonly requestsMeasured: number
+  /** Of those, answered otherwise than 202 or not at all, whatever became of their batch. */
+  readonly requestsNotAccepted: number
   readonly accepted: number
   readonly failed: number
   readonly sentAgain: number
@@ -129,6 +131,7 @@ export function figuresOf(metrics: K6Metrics): K6Figures {
   return {
     requests: count('http_reqs'),
     requestsMeasured: count('request_ms'),
+    requestsNotAccepted: count('requests_not_accepted'),
     accepted: count('batches_accepted'),
     failed: count('batches_failed'),
     sentAgain: count('batches_sent_again'),

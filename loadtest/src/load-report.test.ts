@@ -12,7 +12,8 @@ const good: LoadResult = {
   expected: { batches: 40, samples: 1_200 },
   k6: {
     requests: 41,
-    requestsMeasured: 41,
+    requestsMeasured: 40,
+    requestsNotAccepted: 0,
     accepted: 40,
     failed: 0,
     sentAgain: 1,
@@ -43,6 +44,7 @@ test('a run within all limits passes, and says what it measured', () => {
 })
 
 const faults: [string, Partial<LoadResult>, RegExp][] = [
+  ['a refused request', { k6: { ...good.k6, requestsNotAccepted: 1 } }, /1 requests were answered otherwise than 202/],
   ['a failed batch', { k6: { ...good.k6, accepted: 39, failed: 1 } }, /1 batches were never accepted/],
   ['a batch that was not sent', { k6: { ...good.k6, accepted: 39 } }, /1 batches were not sent/],
   ['a rejected sample', { k6: { ...good.k6, samplesRejected: 3 } }, /3 samples were rejected/],

@@ -72,6 +72,7 @@ function figureRows({ k6, expected, freshness, ...result }: LoadResult): string[
   return [
     ['requests', thousands(k6.requests), ''],
     ['requests a second, average without warm-up', (k6.requestsMeasured / (result.minutes * 60)).toFixed(0), ''],
+    ['requests not answered 202, without warm-up', thousands(k6.requestsNotAccepted), '0'],
     ['batches accepted', thousands(k6.accepted), thousands(expected.batches)],
     ['batches failed', thousands(k6.failed), '0'],
     ['batches not sent (dropped iterations)', thousands(unsent), '0'],
@@ -110,6 +111,7 @@ function failuresOf({ k6, expected, freshness, problems }: LoadResult): string[]
   const unsent = expected.batches - k6.accepted - k6.failed
   const first = (lines: readonly string[]): string => lines[0]?.slice(0, 300) ?? ''
   const checks: [boolean, string][] = [
+    [k6.requestsNotAccepted > 0, `${k6.requestsNotAccepted} requests were answered otherwise than 202, or not at all`],
     [k6.failed > 0, `${k6.failed} batches were never accepted`],
     [unsent !== 0, `${unsent} batches were not sent, or not answered before the end`],
     [k6.samplesRejected > 0, `${k6.samplesRejected} samples were rejected`],

@@ -44,7 +44,7 @@ export const longFiles: Exceptions = {}
 /** All that others may import of a service. */
 export const importable: Readonly<Record<string, readonly string[]>> = {
   agent: ['config', 'service'],
-  aggregator: ['config', 'service'],
+  aggregator: ['config', 'service', 'postgres-minute-store'],
   'collector-api': ['config', 'service'],
   'query-api': ['config', 'service'],
   'all-in-one': ['config', 'service', 'progress'],

@@ -5,7 +5,7 @@
  * The position that is committed is the first record that an open minute still needs; a restart replays from there,
  * and the merge makes the replay harmless. Postgres keeps the same position beside the minutes; the lower of the two
  * counts, so a database that was restored or failed over a few seconds back gets its minutes again, also when that
- * happens while this runs (partition-progress.ts).
+ * happens while this runs (minute-store.ts).
  * While the store fails nothing more is read, so memory stays within the windows' bound.
  *
  * What cannot be read is set aside before the position moves past it; what the log has dropped unread is a recorded gap
@@ -15,9 +15,7 @@ import assert from 'node:assert/strict'
 import type { Clock } from '@minutely/lib/clock'
 import type { LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
-import type { Pool } from '@minutely/lib/postgres/pool'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
-import { voidRing } from '@minutely/lib/recent-ring/ring-state'
 import type {
   DeadLetters,
   LogBatch,
@@ -30,17 +28,14 @@ import type {
 import type { AggregatorConfig } from './config.ts'
 import { foldRecord } from './fold-record.ts'
 import { publishMinutes } from './live-minutes.ts'
-import { recordGap, resumePosition } from './log-gaps.ts'
 import type { AggregatorMetrics } from './metrics.ts'
-import type { MinutePartitions } from './minute-partitions.ts'
+import { type MinuteStore, type ProgressVersion, type Stored, StoreRewoundError } from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
 import type { OpenMinute } from './open-minute.ts'
 import { PartitionGauges } from './partition-gauges.ts'
-import { beginProgress, type ProgressVersion, readProgress, StoreRewoundError } from './partition-progress.ts'
 import { pushMinutes } from './push-minutes.ts'
-import type { SeriesDictionary } from './series-dictionary.ts'
+import { resumePosition } from './resume-position.ts'
 import { SeriesSlots, type SlotEntry } from './series-slots.ts'
-import { announceSeries, type Stored, storeMinutes } from './store-minutes.ts'
 import { stubbornly } from './stubbornly.ts'
 import { Watermark } from './watermark.ts'
 import { type WindowBudget, windowBounds } from './window-budget.ts'
@@ -54,9 +49,7 @@ export interface ConsumeDeps {
   readonly deadLetters: DeadLetters
   readonly budget: WindowBudget
   readonly ring: RecentRing
-  readonly pool: Pool
-  readonly dictionary: SeriesDictionary
-  readonly partitions: MinutePartitions
+  readonly minuteStore: MinuteStore
   readonly live: LiveWriter
   readonly clock: Clock
   readonly log: Logger
@@ -100,11 +93,11 @@ export class PartitionConsumer {
         await this.#runFromStored(signal)
       } catch (error) {
         if (!(error instanceof StoreRewoundError)) throw error
-        this.#deps.log.error({ err: error, ...this.partition }, 'starting again from what the database has')
+        const { minuteStore, log } = this.#deps
+        log.error({ err: error, ...this.partition }, 'starting again from what the database has')
         // It may hold what the database has lost.
-        await this.#until('voiding the ring', signal, () => voidRing(this.#deps.pool, 'the database lost commits'))
-        this.#deps.dictionary.forget()
-        this.#deps.partitions.forget()
+        await this.#until('voiding the ring', signal, () => minuteStore.voidRing('the database lost commits'))
+        minuteStore.forget()
       }
     }
     this.#deps.budget.forget(this)
@@ -146,14 +139,14 @@ export class PartitionConsumer {
 
   /** @returns false when the signal aborted before that. */
   async #crossGap(gap: LogGap, signal: AbortSignal): Promise<boolean> {
-    const { metrics, log } = this.#deps
+    const { metrics, log, minuteStore } = this.#deps
     log.error({ ...this.partition, ...gap }, 'the log no longer has records that were not read; they are lost')
     metrics.logGaps.inc({ reason: gap.reason })
     // Positions behind it are another log's: none of the open minutes may refer to those before.
     const open = gap.reason === 'rewound' ? this.windows.giveAll() : []
     if (open.length > 0 && !(await this.#storeClosed(open, signal))) return false
     return this.#until('recording a gap', signal, async () => {
-      this.#version = await recordGap(gap, { partition: this.partition, version: this.#version }, this.#deps)
+      this.#version = await minuteStore.recordGap(gap, { partition: this.partition, version: this.#version })
     })
   }
 
@@ -181,7 +174,7 @@ export class PartitionConsumer {
   }
 
   async #resume(): Promise<void> {
-    const stored = await readProgress(this.#deps.pool, this.partition)
+    const stored = await this.#deps.minuteStore.readProgress(this.partition)
     this.#position = await resumePosition(this.partition, stored.position, this.#deps)
     this.#version = stored.version
     this.completeThroughMs = stored.completeThroughMs
@@ -224,15 +217,15 @@ export class PartitionConsumer {
   }
 
   async #store(minutes: readonly OpenMinute[]): Promise<Stored> {
-    const { metrics, consumer } = this.#deps
+    const { metrics, consumer, minuteStore } = this.#deps
     const resumeAt = this.windows.resumeAt(this.#position)
     assert(resumeAt <= this.#position, 'BUG: a position past what was read')
     const { partition } = this
     const { closedThroughMs } = this.windows
     const finish = metrics.storeSeconds.startTimer()
-    const stored = await storeMinutes(
+    const stored = await minuteStore.store(
       { partition, minutes, resumeAt, closedThroughMs, version: this.#version },
-      { ...this.#deps, slots: this.slots, commitWithin: consumer.commitWithin },
+      { slots: this.slots, commitWithin: consumer.commitWithin },
     )
     finish()
     this.#version = stored.version
@@ -250,13 +243,13 @@ export class PartitionConsumer {
     else return true
     const reached = { position: this.#position, completeThroughMs: this.#watermark.closedThroughMs }
     return this.#until('beginning', signal, async () => {
-      this.#version = await beginProgress(this.#deps.pool, this.partition, reached)
+      this.#version = await this.#deps.minuteStore.beginProgress(this.partition, reached)
     })
   }
 
   async #announce(added: readonly SlotEntry[]): Promise<void> {
     const { partition, slots } = this
-    this.#version = await announceSeries(added, { partition, version: this.#version }, { ...this.#deps, slots })
+    this.#version = await this.#deps.minuteStore.announce(added, { partition, version: this.#version }, { slots })
   }
 
   #observe(batch: LogBatch): void {

@@ -17,8 +17,7 @@ import type { AggregatorConfig } from './config.ts'
 import { PartitionConsumer } from './consume.ts'
 import { createAggregatorMetrics } from './metrics.ts'
 import { type Grid, MinuteModel, sectionOf, storedTable } from './minute-model.ts'
-import { MinutePartitions } from './minute-partitions.ts'
-import { SeriesDictionary } from './series-dictionary.ts'
+import { PostgresMinuteStore } from './postgres-minute-store.ts'
 import { SteppedLog } from './stepped-log.ts'
 import { WindowBudget } from './window-budget.ts'
 
@@ -105,9 +104,7 @@ export class ConsumerRig {
       deadLetters: this.log.deadLetters,
       budget: new WindowBudget(config.windowBytesMax),
       ring: this.ring,
-      pool,
-      dictionary: new SeriesDictionary(pool),
-      partitions: new MinutePartitions(pool),
+      minuteStore: new PostgresMinuteStore(pool),
       live,
       clock,
       log: silentLog,

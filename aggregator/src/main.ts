@@ -22,6 +22,7 @@ import { createRedisSubscriber } from '@minutely/lib/redis/redis-subscriber'
 import { createRecordSchemas } from '@minutely/lib/schema-registry/record-schemas'
 import { createSchemaRegistryMetrics } from '@minutely/lib/schema-registry/schema-registry-metrics'
 import { aggregatorProcessSettings } from './config.ts'
+import { PostgresMinuteStore } from './postgres-minute-store.ts'
 import { createRingRepair } from './ring-repair.ts'
 import { createAggregator } from './service.ts'
 
@@ -45,7 +46,8 @@ const ring = new RedisRecentRing(config.ring, { redis: client, clock, log, metri
 const repair = createRingRepair(config.ring, { pool, ring, clock, log, metrics })
 const liveMetrics = createLiveMetrics(registry)
 const live = new RedisLiveWriter(config.live, { client, subscriber, clock, log, metrics: liveMetrics })
-const aggregator = createAggregator(config.aggregator, { ...base, sampleLog, pool, live, ring })
+const minuteStore = new PostgresMinuteStore(pool)
+const aggregator = createAggregator(config.aggregator, { ...base, sampleLog, minuteStore, live, ring })
 const readiness = [store.readiness, sampleLog.readiness, aggregator.readiness]
 const http = createHttpServer(config.http, { log, registry, plugins: [], readiness })
 const explain = (message: string): void => void process.stderr.write(`The aggregator could not start: ${message}\n`)

@@ -4,31 +4,15 @@
  * It is also how a running consumer notices that the database lost commits (failed over to a standby that lagged, or
  * was restored): each write makes updated_at larger, so a row that is older than the last one written, or gone, means
  * that minutes which counted as stored may be missing, and series ids that were given out may name nothing. Whoever
- * sees that starts again from what the database has.
+ * sees that starts again from what the database has. The version of a row is updated_at as Postgres writes it, to the
+ * microsecond.
  *
  * Every writer locks the row before it touches anything else, so that two owners of one partition (one paused,
  * replaced and continued) take turns instead of running into a deadlock.
  */
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
-
-/** updated_at as Postgres writes it, to the microsecond; undefined: nothing was ever written. */
-export type ProgressVersion = string | undefined
-
-export interface StoredProgress {
-  /**
-   * The first record that is not, or not in full, in the minutes. Undefined: nothing was ever stored, or what was is
-   * lost; then everything the log has is needed, whatever position was committed there.
-   */
-  readonly position: number | undefined
-  readonly completeThroughMs: number
-  readonly version: ProgressVersion
-}
-
-/** The database is no longer where we left it. Not to be retried: start again from what it has. */
-export class StoreRewoundError extends Error {
-  override readonly name = 'StoreRewoundError'
-}
+import { type ProgressVersion, type StoredProgress, StoreRewoundError } from './minute-store.ts'
 
 export async function readProgress(pool: Pool, { topic, partition }: LogPartition): Promise<StoredProgress> {
   const { rows } = await pool.query<{ position: number; complete_ms: number; version: string }>(

@@ -10,7 +10,7 @@ import { readRingIdentity, voidRing } from '@minutely/lib/recent-ring/ring-state
 import { createTestRedis, isReady, type TestRedis, withoutRedisServer } from '@minutely/lib/redis/test-redis'
 import { minuteMs } from '@minutely/schema/limits'
 import fc from 'fast-check'
-import { StoreRewoundError } from './partition-progress.ts'
+import { StoreRewoundError } from './minute-store.ts'
 import { pushMinutes } from './push-minutes.ts'
 import {
   adopt,

@@ -14,6 +14,7 @@ import type {
 } from '@minutely/lib/sample-log/sample-log'
 import { Registry } from 'prom-client'
 import { rigConfig, rigStartMs } from './consumer-rig.ts'
+import { PostgresMinuteStore } from './postgres-minute-store.ts'
 import { createAggregator } from './service.ts'
 
 const zero: LogPartition = { topic: 'minutely.samples', partition: 0 }
@@ -67,7 +68,7 @@ function createService(pool: Pool) {
   const ring = new AbsentRecentRing()
   const deps = {
     sampleLog,
-    pool,
+    minuteStore: new PostgresMinuteStore(pool),
     live,
     ring,
     clock: new VirtualClock(rigStartMs),

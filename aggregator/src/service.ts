@@ -7,7 +7,6 @@ import type { ReadinessCheck } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { LiveSource, LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
-import type { Pool } from '@minutely/lib/postgres/pool'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogConsumer, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { Registry } from 'prom-client'
@@ -15,9 +14,7 @@ import type { AggregatorConfig } from './config.ts'
 import { PartitionConsumer } from './consume.ts'
 import { openMinutesOf } from './live-minutes.ts'
 import { createAggregatorMetrics } from './metrics.ts'
-import { MinutePartitions } from './minute-partitions.ts'
-import { retirePartitions } from './retired-partitions.ts'
-import { SeriesDictionary } from './series-dictionary.ts'
+import type { MinuteStore } from './minute-store.ts'
 import { WindowBudget } from './window-budget.ts'
 
 const groupName = 'aggregators'
@@ -27,7 +24,7 @@ const retireEveryMs = 60_000
 
 export interface AggregatorDeps {
   readonly sampleLog: SampleLog
-  readonly pool: Pool
+  readonly minuteStore: MinuteStore
   readonly live: LiveWriter
   readonly ring: RecentRing
   readonly clock: Clock
@@ -46,10 +43,8 @@ interface RunningConsumer {
 }
 
 export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps): Aggregator {
-  const { sampleLog, pool, live, clock, log } = deps
+  const { sampleLog, minuteStore, live, clock, log } = deps
   const metrics = createAggregatorMetrics(deps.registry)
-  const partitions = new MinutePartitions(pool)
-  const dictionary = new SeriesDictionary(pool)
   const budget = new WindowBudget(config.windowBytesMax)
   const running = new Set<RunningConsumer>()
   const stopping = new AbortController()
@@ -65,8 +60,6 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       consumer: member,
       deadLetters: sampleLog.deadLetters,
       budget,
-      dictionary,
-      partitions,
       metrics,
     })
     const started: RunningConsumer = { consumer, abort, done: Promise.resolve() }
@@ -100,7 +93,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
   }
   const applyRetention = async (): Promise<void> => {
     try {
-      const dropped = await partitions.dropBefore(clock.nowMs() - config.retentionHours * 3_600_000)
+      const dropped = await minuteStore.dropBefore(clock.nowMs() - config.retentionHours * 3_600_000)
       if (dropped.length > 0) log.info({ dropped }, 'dropped hours past the retention')
     } catch (error) {
       log.warn({ err: error }, 'retention failed; it is tried again')
@@ -109,7 +102,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
 
   const retire = async (): Promise<void> => {
     try {
-      const retired = await retirePartitions(sampleLog, pool)
+      const retired = await minuteStore.retire(sampleLog)
       if (retired.length > 0)
         log.warn({ retired }, 'the log no longer has these partitions; their progress is forgotten')
     } catch (error) {

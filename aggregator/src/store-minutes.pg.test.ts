@@ -7,11 +7,12 @@ import fc from 'fast-check'
 import { failingPool } from './failing-pool.ts'
 import { MinuteModel, sectionOf, storedTable } from './minute-model.ts'
 import { MinutePartitions } from './minute-partitions.ts'
+import { type Flush, type Stored, StoreRewoundError } from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
-import { readProgress, StoreRewoundError } from './partition-progress.ts'
+import { readProgress } from './partition-progress.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
 import { SeriesSlots } from './series-slots.ts'
-import { announceSeries, type Flush, type StoreDeps, type Stored, storeMinutes } from './store-minutes.ts'
+import { announceSeries, type StoreDeps, storeMinutes } from './store-minutes.ts'
 
 const baseMs = Date.UTC(2027, 0, 15, 9, 59)
 const wide = { openMinutesMax: 1_000, lateMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 0 }

@@ -8,20 +8,21 @@
 import assert from 'node:assert/strict'
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import { readRingIdentity, voidRing } from '@minutely/lib/recent-ring/ring-state'
-import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
 import { mergeMinute } from './merge-minute.ts'
 import { copyMinute, type MinuteRows } from './minute-copy.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
-import type { ClosedMinute } from './open-minute.ts'
 import {
-  lockProgress,
+  type Flush,
+  type FlushDeps,
+  type KnownProgress,
   type ProgressVersion,
+  type Stored,
   StoreRewoundError,
-  saveProgress,
-  touchProgress,
-} from './partition-progress.ts'
-import { type RingPush, RingPushBuilder } from './ring-push.ts'
+} from './minute-store.ts'
+import type { ClosedMinute } from './open-minute.ts'
+import { lockProgress, saveProgress, touchProgress } from './partition-progress.ts'
+import { RingPushBuilder } from './ring-push.ts'
 import { rollUp } from './roll-up.ts'
 import type { Span } from './seen-servers.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
@@ -33,36 +34,10 @@ const clashCode = '23505'
 const missingPartitionCode = '23514'
 const foreignKeyCode = '23503'
 
-export interface Flush {
-  readonly partition: LogPartition
-  readonly minutes: readonly ClosedMinute[]
-  /** The first record a restart must read after this flush. */
-  readonly resumeAt: number
-  readonly closedThroughMs: number
-  /** What the last write of this partition's progress returned. */
-  readonly version: ProgressVersion
-}
-
-export interface StoreDeps {
+export interface StoreDeps extends FlushDeps {
   readonly pool: Pool
   readonly dictionary: SeriesDictionary
   readonly partitions: MinutePartitions
-  readonly slots: SeriesSlots
-  /** Commits the log's position in the same transaction, where log and store are one database. */
-  readonly commitWithin?: ((client: PoolClient, partition: LogPartition, position: number) => Promise<void>) | undefined
-}
-
-export interface Stored {
-  readonly rows: number
-  /** Rows that went through the merge. */
-  readonly mergedRows: number
-  /** Samples added to minutes that were closed before. */
-  readonly lateSamples: number
-  /** Minutes of which the store may have more than was given: those that went through the merge. */
-  readonly merged: ReadonlySet<ClosedMinute>
-  readonly version: ProgressVersion
-  /** What the ring is to learn. */
-  readonly ring: RingPush
 }
 
 interface PreparedMinute {
@@ -142,7 +117,7 @@ async function prepare(minute: ClosedMinute, { slots, dictionary }: StoreDeps): 
  */
 export async function announceSeries(
   added: readonly SlotEntry[],
-  progress: { readonly partition: LogPartition; readonly version: ProgressVersion },
+  progress: KnownProgress,
   deps: StoreDeps,
 ): Promise<ProgressVersion> {
   const spans = new Map<ServerSlots, Span>()

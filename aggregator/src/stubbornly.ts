@@ -1,7 +1,7 @@
 /** Tries again what the outside world made fail, until it succeeds: a consumer has nothing better to do meanwhile. */
 import assert from 'node:assert/strict'
 import pRetry from 'p-retry'
-import { StoreRewoundError } from './partition-progress.ts'
+import { StoreRewoundError } from './minute-store.ts'
 
 export interface Stubbornness {
   readonly signal: AbortSignal

@@ -17,10 +17,12 @@ import { connectTestClient, type TestRedis } from '@minutely/lib/redis/test-redi
 import { minuteMs } from '@minutely/schema/limits'
 import { sectionOf } from './minute-model.ts'
 import { MinutePartitions } from './minute-partitions.ts'
+import type { Stored } from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
+import { PostgresMinuteStore } from './postgres-minute-store.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
 import { SeriesSlots } from './series-slots.ts'
-import { type Stored, storeMinutes } from './store-minutes.ts'
+import { storeMinutes } from './store-minutes.ts'
 
 const wide = { openMinutesMax: 1_000, lateMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 0 }
 const defaults = Object.fromEntries(
@@ -29,6 +31,7 @@ const defaults = Object.fromEntries(
 
 export interface RingStore {
   readonly pool: Pool
+  readonly minuteStore: PostgresMinuteStore
   readonly redis: RedisClient
   readonly ring: RedisRecentRing
   readonly clock: Clock
@@ -55,7 +58,7 @@ export async function createRingStore(
     ...overrides,
   }
   const ring = new RedisRecentRing(config, { redis, clock, log: silentLog, metrics })
-  return { pool, redis, ring, clock, metrics }
+  return { pool, minuteStore: new PostgresMinuteStore(pool), redis, ring, clock, metrics }
 }
 
 export async function adopt({ pool, redis }: RingStore): Promise<void> {

@@ -8,6 +8,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent } from '@minutely/agent/service'
+import { PostgresMinuteStore } from '@minutely/aggregator/postgres-minute-store'
 import { createAggregator } from '@minutely/aggregator/service'
 import { createCollector } from '@minutely/collector-api/service'
 import type { Clock } from '@minutely/lib/clock'
@@ -90,7 +91,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       const sampleLog = new PostgresSampleLog(config.log, { pool: writer, connection, clock, log })
       const aggregator = createAggregator(config.aggregator, {
         sampleLog,
-        pool: writer,
+        minuteStore: new PostgresMinuteStore(writer),
         live,
         ring,
         clock,

@@ -1,0 +1,91 @@
+/**
+ * The port of the minutes' store: all that the loop of a partition (consume.ts) asks of the truth. PostgresMinuteStore is
+ * what runs; the simulation has one in memory that fails on purpose (loadtest/src/simulation). Both pass
+ * minute-store-contract.ts. One instance a process, shared by its partitions.
+ *
+ * Promises: what store() was given is there as a whole, with the progress, or not at all, when its promise settles either way;
+ * repeating it is harmless. A minute only grows: seconds are added to its set, and the first value of a second stays.
+ * Progress never goes back, but by recordGap of a log that began anew. A store that lost commits says so
+ * (StoreRewoundError) to whoever wrote to the partition before, at the next write.
+ *
+ * Two owners of one partition may write at the same time; they take turns.
+ */
+import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
+import type { LogConsumer, LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import type { ClosedMinute } from './open-minute.ts'
+import type { RingPush } from './ring-push.ts'
+import type { SeriesSlots, SlotEntry } from './series-slots.ts'
+
+/** Opaque; grows with every write of a partition's progress. Undefined: nothing was ever written. */
+export type ProgressVersion = string | undefined
+
+export interface StoredProgress {
+  /**
+   * The first record that is not, or not in full, in the minutes. Undefined: nothing was ever stored, or what was is
+   * lost; then everything the log has is needed, whatever position was committed there.
+   */
+  readonly position: number | undefined
+  readonly completeThroughMs: number
+  readonly version: ProgressVersion
+}
+
+/** A partition and what the last write of its progress returned. */
+export interface KnownProgress {
+  readonly partition: LogPartition
+  readonly version: ProgressVersion
+}
+
+/** The database is no longer where we left it. Not to be retried: start again from what it has. */
+export class StoreRewoundError extends Error {
+  override readonly name = 'StoreRewoundError'
+}
+
+export interface Flush extends KnownProgress {
+  readonly minutes: readonly ClosedMinute[]
+  /** The first record a restart must read after this flush. */
+  readonly resumeAt: number
+  readonly closedThroughMs: number
+}
+
+export interface Stored {
+  readonly rows: number
+  /** Rows that went through the merge. */
+  readonly mergedRows: number
+  /** Samples added to minutes that were closed before. */
+  readonly lateSamples: number
+  /** Minutes of which the store may have more than was given: those that went through the merge. */
+  readonly merged: ReadonlySet<ClosedMinute>
+  readonly version: ProgressVersion
+  /** What the ring is to learn. */
+  readonly ring: RingPush
+}
+
+export interface FlushDeps {
+  /** Of the partition: names what the minutes' rows are, and keeps the ids they get. */
+  readonly slots: SeriesSlots
+  /** Commits the log's position in the same transaction, where log and store are one database. */
+  readonly commitWithin?: LogConsumer['commitWithin'] | undefined
+}
+
+export interface MinuteStore {
+  readProgress(partition: LogPartition): Promise<StoredProgress>
+  /** The first row of a partition's progress, before its first series becomes known to readers. */
+  beginProgress(
+    partition: LogPartition,
+    reached: { readonly position: number; readonly completeThroughMs: number },
+  ): Promise<ProgressVersion>
+  /** Makes new series and their servers known to readers. Safe to repeat. @throws StoreRewoundError */
+  announce(added: readonly SlotEntry[], progress: KnownProgress, deps: FlushDeps): Promise<ProgressVersion>
+  /** Closed minutes and how far the partition has come, in one transaction. @throws StoreRewoundError */
+  store(flush: Flush, deps: FlushDeps): Promise<Stored>
+  /** Writes down what the log has lost; after `rewound` the position is set back. @throws StoreRewoundError */
+  recordGap(gap: LogGap, progress: KnownProgress): Promise<ProgressVersion>
+  /** No ring may be read from now on, until one is adopted; with `only`, unless it is another one already. */
+  voidRing(reason: string, only?: RingIdentity): Promise<void>
+  /** What this process remembers of the store may be wrong: it was set back. */
+  forget(): void
+  /** Retention. @returns the names of the hours that were dropped because all of them is before this instant. */
+  dropBefore(instantMs: number): Promise<string[]>
+  /** Forgets the progress of partitions that the log no longer has. @returns them, as `topic/partition`. */
+  retire(sampleLog: Pick<SampleLog, 'partitions'>): Promise<string[]>
+}

@@ -1,0 +1,22 @@
+/** Where a partition is read on from. */
+import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
+
+/** Long enough for the log to answer. */
+const probeWaitMs = 1_000
+
+/**
+ * Where to read on: the lower of what was stored and what was committed; the oldest record without anything stored. A
+ * log that was made anew has no commits, so that the lower of the two would hide it: then it is what was stored, which the first
+ * read finds to be past the end.
+ */
+export async function resumePosition(
+  partition: LogPartition,
+  stored: number | undefined,
+  { consumer }: { consumer: LogConsumer },
+): Promise<number> {
+  if (stored === undefined) return consumer.oldest(partition)
+  const committed = await consumer.committed(partition)
+  if (committed >= stored) return stored
+  const probe = await consumer.read({ partition, position: stored, bytesMax: 1, waitMs: probeWaitMs })
+  return probe.gap?.reason === 'rewound' ? stored : committed
+}

@@ -52,6 +52,8 @@ export interface ConsumeDeps {
   readonly minuteStore: MinuteStore
   readonly live: LiveWriter
   readonly clock: Clock
+  /** In [0, 1), for the delays between attempts. */
+  readonly random: () => number
   readonly log: Logger
   readonly metrics: AggregatorMetrics
 }
@@ -285,6 +287,7 @@ export class PartitionConsumer {
       this.#deps.metrics.storeFailures.inc()
       this.#deps.log.warn({ err: error, attempt, ...this.partition }, `${doing} failed; trying again`)
     }
-    return stubbornly(work, { signal, onFailure })
+    const { clock, random } = this.#deps
+    return stubbornly(work, { signal, clock, random, onFailure })
   }
 }

@@ -3,7 +3,7 @@
  * Whatever is sent goes to both; `assertExact` compares all that is stored with all that was sent.
  */
 import assert from 'node:assert/strict'
-import { VirtualClock } from '@minutely/lib/clock'
+import { type Clock, VirtualClock } from '@minutely/lib/clock'
 import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { Pool, PostgresConnection } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
@@ -106,7 +106,8 @@ export class ConsumerRig {
       ring: this.ring,
       minuteStore: new PostgresMinuteStore(pool),
       live,
-      clock,
+      clock: withoutDelays(clock),
+      random: Math.random,
       log: silentLog,
       metrics,
     })
@@ -142,5 +143,14 @@ export class ConsumerRig {
 
   async stop(): Promise<void> {
     await this.log.stop()
+  }
+}
+
+/** A consumer that waits before it tries again would wait for ever: the clock moves on only when the test says so. */
+function withoutDelays(clock: Clock): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+    sleep: () => new Promise((resolve) => setImmediate(resolve)),
   }
 }

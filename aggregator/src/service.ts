@@ -30,6 +30,8 @@ export interface AggregatorDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
+  /** In [0, 1), for the delays between attempts. */
+  readonly random?: () => number
 }
 
 export interface Aggregator extends Service {
@@ -43,7 +45,7 @@ interface RunningConsumer {
 }
 
 export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps): Aggregator {
-  const { sampleLog, minuteStore, live, clock, log } = deps
+  const { sampleLog, minuteStore, live, clock, log, random = Math.random } = deps
   const metrics = createAggregatorMetrics(deps.registry)
   const budget = new WindowBudget(config.windowBytesMax)
   const running = new Set<RunningConsumer>()
@@ -60,6 +62,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       consumer: member,
       deadLetters: sampleLog.deadLetters,
       budget,
+      random,
       metrics,
     })
     const started: RunningConsumer = { consumer, abort, done: Promise.resolve() }

@@ -1,6 +1,6 @@
 /**
- * Fetches from one broker for all partitions it leads, in one request after the other. A broker that hangs holds up its own
- * partitions only.
+ * Fetches from one broker for all partitions it leads, in one request after the other, as a session (fetch-session.ts): what a
+ * reader does not want now is left out of it. A broker that hangs holds up its own partitions only.
  *
  *   who wants? ──> none: sleep until woken
  *       └──> at least fetchEveryMs after the last one ──> fetch (the broker waits while it has nothing) ──> to each its part
@@ -10,11 +10,12 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
 import type { FetchBudget } from './fetch-budget.ts'
+import { FetchSession } from './fetch-session.ts'
 import { type KafkaCluster, keyOf, type Outcome } from './kafka-cluster.ts'
 import type { KafkaLogMetrics } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import { errorName, KafkaError } from './kafka-wire.ts'
-import type { FetchedPart } from './log-requests.ts'
+import type { FetchAnswer, FetchedPart, FetchPart } from './log-requests.ts'
 import type { FetchTicket, PartitionReader } from './partition-reader.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
@@ -38,12 +39,19 @@ export interface FetchLoopDeps {
   readonly nextSequence: () => number
 }
 
-type Tickets = ReadonlyMap<string, { readonly reader: PartitionReader; readonly ticket: FetchTicket }>
+/** The broker has forgotten the session, or we have lost count in it: nothing has failed but that. */
+const lostSessionCodes = new Set(['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH'])
+
+interface Asked extends FetchPart {
+  readonly reader: PartitionReader
+  readonly ticket: FetchTicket
+}
 
 export class FetchLoop {
   readonly #nodeId: number
   readonly #config: KafkaLogConfig
   readonly #deps: FetchLoopDeps
+  readonly #session = new FetchSession()
   #wake: () => void = () => {}
   #isWoken = false
   #lastMs = Number.NEGATIVE_INFINITY
@@ -72,18 +80,19 @@ export class FetchLoop {
       }
       this.#lastMs = clock.nowMs()
       const sequence = this.#deps.nextSequence()
-      const tickets: Tickets = new Map(
-        readers.map((reader) => [keyOf(reader), { reader, ticket: reader.ticket(sequence) }]),
-      )
-      const failure = await this.#fetch(tickets).catch((error: Error) => error)
+      const asked = new Map(readers.map((reader) => [reader.key, ask(reader, sequence)]))
+      const failure = await this.#fetch(asked).catch((error: Error) => error)
       // Before any wait: another broker may lead them by now.
-      for (const { reader } of tickets.values()) reader.isFetching = false
+      for (const reader of readers) reader.isFetching = false
       this.#failures = failure === undefined ? 0 : this.#failures + 1
       if (failure !== undefined) await this.#failed(failure, signal)
     }
   }
 
-  /** Those with a reader that waits first; of them, and of the others, those that were served longest ago. */
+  /**
+   * In a session the broker lets them take turns. Where one begins: those with a reader that waits first; of them, and of the
+   * others, those that were served longest ago.
+   */
   #choose(): PartitionReader[] {
     const { registry, budget, clock, readers } = this.#deps
     const nowMs = clock.nowMs()
@@ -93,49 +102,55 @@ export class FetchLoop {
       if (registry.leaderOf(reader) !== this.#nodeId || !reader.wantsFetch(nowMs)) continue
       if (!isScarce || reader.waitMs !== undefined) chosen.push(reader)
     }
+    if (!this.#session.isFull) return chosen
     const isIdle = (reader: PartitionReader): number => (reader.waitMs === undefined ? 1 : 0)
     return chosen.sort((a, b) => isIdle(a) - isIdle(b) || a.servedSequence - b.servedSequence)
   }
 
-  async #fetch(tickets: Tickets): Promise<undefined> {
-    const { budget, cluster } = this.#deps
-    const bytesMax = Math.max(scarceBytes, Math.min(requestBytesMax, budget.freeBytes))
-    const parts = [...tickets.values()].map(({ reader, ticket }) => ({
-      topic: reader.topic,
-      partition: reader.partition,
-      offset: ticket.offset,
-      bytesMax: reader.fetchBytes,
-    }))
-    const waits = [...tickets.values()].map(({ reader }) => reader.waitMs ?? pollMs)
-    const waitMs = Math.floor(waits.reduce((least, wait) => Math.min(least, wait), pollMs))
-    budget.reservedBytes += bytesMax
-    let fetched: readonly FetchedPart[]
-    try {
-      fetched = await cluster.fetch(this.#nodeId, parts, { waitMs, bytesMax })
-    } finally {
-      budget.reservedBytes -= bytesMax
-    }
+  async #fetch(asked: ReadonlyMap<string, Asked>): Promise<undefined> {
+    const answer = await this.#request(asked)
+    if (answer === undefined) return undefined
     const outOfRange: FetchedPart[] = []
-    for (const part of fetched) {
-      const { reader, ticket } = tickets.get(keyOf(part)) ?? {}
+    for (const [key, part] of this.#session.answered(answer)) {
+      const { reader, ticket } = asked.get(key) ?? {}
       if (reader === undefined || ticket === undefined) continue
       const code = errorName(part.errorCode)
       if (code === undefined) reader.accept(ticket, part)
       else if (code === 'OFFSET_OUT_OF_RANGE') outOfRange.push(part)
       else this.#partFailed(reader, code)
     }
-    if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, tickets)
+    if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, asked)
     return undefined
   }
 
-  async #lookUpRanges(parts: readonly FetchedPart[], tickets: Tickets): Promise<void> {
+  /** @returns undefined when the session was lost: the next request begins another. */
+  async #request(asked: ReadonlyMap<string, Asked>): Promise<FetchAnswer | undefined> {
+    const { budget, cluster, metrics } = this.#deps
+    const bytesMax = Math.max(scarceBytes, Math.min(requestBytesMax, budget.freeBytes))
+    let waitMs = pollMs
+    for (const { reader } of asked.values()) waitMs = Math.min(waitMs, reader.waitMs ?? pollMs)
+    metrics.fetches.inc({ kind: this.#session.isFull ? 'full' : 'incremental' })
+    budget.reservedBytes += bytesMax
+    try {
+      return await cluster.fetch(this.#nodeId, this.#session.request(asked), { waitMs: Math.floor(waitMs), bytesMax })
+    } catch (error) {
+      this.#session.failed()
+      if (!(error instanceof KafkaError && lostSessionCodes.has(error.code))) throw error
+      metrics.fetchErrors.inc({ reason: error.code })
+      return undefined
+    } finally {
+      budget.reservedBytes -= bytesMax
+    }
+  }
+
+  async #lookUpRanges(parts: readonly FetchedPart[], asked: ReadonlyMap<string, Asked>): Promise<void> {
     const { cluster, metrics } = this.#deps
     const [oldest, next] = await Promise.all([
       cluster.listOffsets(this.#nodeId, parts, 'oldest'),
       cluster.listOffsets(this.#nodeId, parts, 'next'),
     ])
     for (const part of parts) {
-      const { reader, ticket } = tickets.get(keyOf(part)) ?? {}
+      const { reader, ticket } = asked.get(keyOf(part)) ?? {}
       const range = { oldest: positionOf(oldest.get(keyOf(part))), next: positionOf(next.get(keyOf(part))) }
       if (reader === undefined || ticket === undefined) continue
       metrics.fetchErrors.inc({ reason: 'OFFSET_OUT_OF_RANGE' })
@@ -178,6 +193,12 @@ export class FetchLoop {
     }
     this.#isWoken = false
   }
+}
+
+function ask(reader: PartitionReader, sequence: number): Asked {
+  const { topic, partition, fetchBytes: bytesMax } = reader
+  const ticket = reader.ticket(sequence)
+  return { topic, partition, offset: ticket.offset, bytesMax, reader, ticket }
 }
 
 function positionOf(outcome: Outcome<number> | undefined): number | undefined {

@@ -12,9 +12,9 @@ import {
   decodeProduced,
   encodeFetch,
   encodeProduce,
-  type FetchedPart,
+  type FetchAnswer,
   type FetchLimits,
-  type FetchPart,
+  type FetchRequest,
   fetchApi,
   type ProducedPart,
   type ProducePart,
@@ -91,13 +91,13 @@ export class KafkaCluster {
     return decodeProduced(await this.wire.raw(this.#link(nodeId, 'produce'), { ...produceApi, body }, timeoutMs))
   }
 
-  async fetch(nodeId: number, parts: readonly FetchPart[], limits: FetchLimits): Promise<FetchedPart[]> {
-    const body = encodeFetch(parts, limits)
+  async fetch(nodeId: number, request: FetchRequest, limits: FetchLimits): Promise<FetchAnswer> {
+    const body = encodeFetch(request, limits)
     const timeoutMs = limits.waitMs + this.#config.requestTimeoutMs
     const bytes = await this.wire.raw(this.#link(nodeId, 'fetch'), { ...fetchApi, body }, timeoutMs)
-    const { errorCode, parts: fetched } = decodeFetched(bytes)
-    throwIfFailed(errorCode, 'a fetch')
-    return fetched
+    const answer = decodeFetched(bytes)
+    throwIfFailed(answer.errorCode, 'a fetch')
+    return answer
   }
 
   /** The oldest or the next position of partitions that one broker leads. */

@@ -12,6 +12,7 @@ import type { KafkaCluster } from './kafka-cluster.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import type { KafkaProducer } from './kafka-producer.ts'
 import { errorName } from './kafka-wire.ts'
+import { sessionless } from './log-requests.ts'
 import { damagedBatchReason, decodeRecordSet, type OutgoingRecord, type StoredRecord } from './record-batch.ts'
 import type { RecordFraming } from './record-framing.ts'
 import { deadLetterTopic } from './topic-names.ts'
@@ -77,7 +78,9 @@ export class KafkaDeadLetters implements DeadLetters {
     const end = await positionOf('next')
     let bytesMax = fetchBytesMin
     for (let offset = await positionOf('oldest'); offset < end; ) {
-      const [part] = await cluster.fetch(leader, [{ ...place, offset, bytesMax }], { waitMs: 0, bytesMax })
+      const request = { ...sessionless, parts: [{ ...place, offset, bytesMax }] }
+      const { parts } = await cluster.fetch(leader, request, { waitMs: 0, bytesMax })
+      const [part] = parts
       const code = errorName(part?.errorCode ?? -1)
       if (part === undefined || code !== undefined) {
         throw new LogUnavailableError(`dead letters cannot be listed now: ${code}`)

@@ -27,6 +27,7 @@ export interface KafkaLogMetrics {
   readonly redirects: Counter
   readonly rebalances: Counter<'group'>
   readonly membershipLosses: Counter<'group'>
+  readonly fetches: Counter<'kind'>
   readonly fetchErrors: Counter<'reason'>
 }
 
@@ -71,6 +72,7 @@ export function createKafkaLogMetrics(registry: Registry, state: KafkaLogState):
     redirects: counter('redirects', 'Metrics that share a topic because there was no room for one more', []),
     rebalances: counter('rebalances', 'Times the members of the group shared out the partitions anew', ['group']),
     membershipLosses: counter('membership_losses', 'Times this process lost all its partitions', ['group']),
+    fetches: counter('fetches', 'Fetches: full ones name every partition, incremental ones what has changed', ['kind']),
     fetchErrors: counter('fetch_errors', 'Fetches, or parts of them, that failed', ['reason']),
   }
 }

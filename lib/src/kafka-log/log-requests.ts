@@ -65,16 +65,40 @@ export interface FetchedPart {
   readonly recordSet: Buffer
 }
 
+/** fetch-session.ts has what a session is. */
+export interface FetchRequest {
+  /** 0: none yet. */
+  readonly sessionId: number
+  /** Counts the requests of a session. 0 asks for one, or for another in place of sessionId; -1 asks for none. */
+  readonly epoch: number
+  /** All partitions to fetch, or from epoch 1 on only those that are new in the session or fetched otherwise than before. */
+  readonly parts: readonly FetchPart[]
+  readonly forgotten: readonly { readonly topic: string; readonly partition: number }[]
+}
+
+/** All that a request says beside its parts which is about them only. */
+export const sessionless = { sessionId: 0, epoch: -1, forgotten: [] } as const
+
+export interface FetchAnswer {
+  /** Above 0 the broker leaves parts out because a quota was exceeded, not because there is nothing. */
+  readonly throttleMs: number
+  readonly errorCode: number
+  /** 0: there is no session. */
+  readonly sessionId: number
+  readonly parts: readonly FetchedPart[]
+}
+
 export interface FetchLimits {
   /** How long the broker may hold the answer while it has nothing. */
   readonly waitMs: number
   readonly bytesMax: number
 }
 
-export function encodeFetch(parts: readonly FetchPart[], { waitMs, bytesMax }: FetchLimits): Buffer {
-  // As a consumer, answered at one byte, read uncommitted (nothing of ours has transactions), without a fetch session.
-  const writer = new ByteWriter().int32(-1).int32(waitMs).int32(1).int32(bytesMax).int8(0).int32(0).int32(-1)
-  const topics = byTopic(parts)
+export function encodeFetch(request: FetchRequest, { waitMs, bytesMax }: FetchLimits): Buffer {
+  // As a consumer, answered at one byte, read uncommitted: nothing of ours has transactions.
+  const writer = new ByteWriter().int32(-1).int32(waitMs).int32(1).int32(bytesMax).int8(0)
+  writer.int32(request.sessionId).int32(request.epoch)
+  const topics = byTopic(request.parts)
   writer.int32(topics.size)
   for (const [topic, ofTopic] of topics) {
     writer.string(topic).int32(ofTopic.length)
@@ -82,15 +106,20 @@ export function encodeFetch(parts: readonly FetchPart[], { waitMs, bytesMax }: F
       writer.int32(part.partition).int32(-1).int64(part.offset).int64(-1).int32(part.bytesMax)
     }
   }
-  return writer.int32(0).string('').bytes
+  const forgotten = byTopic(request.forgotten)
+  writer.int32(forgotten.size)
+  for (const [topic, ofTopic] of forgotten) {
+    writer.string(topic).int32(ofTopic.length)
+    for (const { partition } of ofTopic) writer.int32(partition)
+  }
+  return writer.string('').bytes
 }
 
-/** @returns the error of the whole answer, or its parts. */
-export function decodeFetched(bytes: Buffer): { errorCode: number; parts: FetchedPart[] } {
+export function decodeFetched(bytes: Buffer): FetchAnswer {
   const reader = new ByteReader(bytes)
-  reader.int32()
+  const throttleMs = reader.int32()
   const errorCode = reader.int16()
-  reader.int32()
+  const sessionId = reader.int32()
   const parts = reader.array(() => {
     const topic = reader.string() ?? ''
     return reader.array((): FetchedPart => {
@@ -105,7 +134,7 @@ export function decodeFetched(bytes: Buffer): { errorCode: number; parts: Fetche
       return { topic, partition, errorCode: code, highWatermark, recordSet }
     })
   })
-  return { errorCode, parts: parts.flat() }
+  return { throttleMs, errorCode, sessionId, parts: parts.flat() }
 }
 
 export function byTopic<P extends { readonly topic: string }>(parts: readonly P[]): Map<string, P[]> {

@@ -11,7 +11,7 @@
 import type { Clock } from '../clock.ts'
 import type { LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
 import type { FetchBudget } from './fetch-budget.ts'
-import type { TopicPartition } from './kafka-cluster.ts'
+import { keyOf, type TopicPartition } from './kafka-cluster.ts'
 import { damagedBatchReason, decodeRecordSet, type StoredRecord } from './record-batch.ts'
 import { type RecordFraming, UnreadableRecordError } from './record-framing.ts'
 
@@ -47,6 +47,8 @@ interface Block {
 export class PartitionReader implements TopicPartition {
   readonly topic: string
   readonly partition: number
+  /** keyOf: made once, since it is asked for with every fetch. */
+  readonly key: string
   readonly incarnation: number
   /** Not to be fetched before; after an error. */
   retryAtMs = 0
@@ -75,6 +77,7 @@ export class PartitionReader implements TopicPartition {
   constructor({ topic, partition }: TopicPartition, incarnation: number, deps: PartitionReaderDeps) {
     this.topic = topic
     this.partition = partition
+    this.key = keyOf(this)
     this.incarnation = incarnation
     this.fetchBytes = deps.bytesMax
     this.#deps = deps
@@ -110,18 +113,24 @@ export class PartitionReader implements TopicPartition {
     this.isFetching = false
     if (this.#isStale(ticket)) return
     this.#highWatermark = highWatermark
-    // A copy: a view of a few bytes would keep the whole answer in memory.
-    const { records, nextOffset } = decodeRecordSet(Buffer.from(recordSet))
-    if (nextOffset === undefined && recordSet.length > 0) this.fetchBytes = Math.min(2 * this.fetchBytes, fetchBytesMax)
-    if (nextOffset !== undefined) {
-      this.#hold(records.filter(({ offset }) => offset >= this.#next))
-      this.#next = Math.max(this.#next, nextOffset)
-      this.fetchBytes = this.#deps.bytesMax
-    }
-    if (this.#next >= highWatermark) this.#endSequence = ticket.sequence
-    if (nextOffset !== undefined || this.#next >= highWatermark) this.servedSequence = ticket.sequence
+    if (recordSet.length > 0) this.#acceptRecords(recordSet)
+    const isEnd = this.#next >= highWatermark
+    if (isEnd) this.#endSequence = ticket.sequence
+    if (isEnd || this.#next > ticket.offset) this.servedSequence = ticket.sequence
     // With thousands of idle partitions it counts that nobody is woken for nothing.
     if (this.#blocks.length > 0 || this.#isOverdue) this.#notify()
+  }
+
+  #acceptRecords(recordSet: Buffer): void {
+    // A copy: a view of a few bytes would keep the whole answer in memory.
+    const { records, nextOffset } = decodeRecordSet(Buffer.from(recordSet))
+    if (nextOffset === undefined) {
+      this.fetchBytes = Math.min(2 * this.fetchBytes, fetchBytesMax)
+      return
+    }
+    this.#hold(records.filter(({ offset }) => offset >= this.#next))
+    this.#next = Math.max(this.#next, nextOffset)
+    this.fetchBytes = this.#deps.bytesMax
   }
 
   /** The position that was fetched is not in the log, which has [oldest, next). */

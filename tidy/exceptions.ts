@@ -49,3 +49,9 @@ export const importable: Readonly<Record<string, readonly string[]>> = {
   'query-api': ['config', 'service'],
   'all-in-one': ['config', 'service', 'progress'],
 }
+
+/** Folders whose files may import anything of a service, and why. */
+export const insideServices: Exceptions = {
+  'loadtest/src/simulation/':
+    'runs the cores of the services with faulty things around them, in one thread and virtual time',
+}

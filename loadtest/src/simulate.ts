@@ -1,0 +1,106 @@
+/** `npm run simulate`: many seeds on all cores and a verdict, or one seed with its trace; see simulation/simulate-options.ts. */
+import { fileURLToPath } from 'node:url'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { runSeed, type SeedResult } from './simulation/run-seed.ts'
+import { readSimulateOptions, type SimulateOptions, usage } from './simulation/simulate-options.ts'
+import { soundVariant, variantNamed } from './simulation/variants.ts'
+
+const linesMax = 10
+const progressEveryMs = 10_000
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+if (isMainThread) process.exitCode = await main()
+else await work(workerData as SimulateOptions)
+
+async function main(): Promise<number> {
+  const options = optionsOrExit()
+  return options.isTraced ? traceOne(options) : runMany(options)
+}
+
+async function traceOne({ from, variantName }: SimulateOptions): Promise<number> {
+  const variant = variantNamed(variantName) ?? soundVariant
+  const result = await runSeed(from, { variant, onEvent: say })
+  for (const problem of result.problems) say(`WRONG ${problem}`)
+  say(`seed ${from}: ${result.events} events, ${result.acknowledged} samples acknowledged, trace ${result.traceHash}`)
+  return result.problems.length === 0 ? 0 : 1
+}
+
+async function runMany(options: SimulateOptions): Promise<number> {
+  const { from, count, variantName } = options
+  const isSound = variantName === soundVariant.name
+  const startedMs = performance.now()
+  const wrong: SeedResult[] = []
+  const totals = { seeds: 0, acknowledged: 0, finals: 0 }
+  let saidMs = startedMs
+  await onAllCores(options, (result) => {
+    totals.seeds++
+    totals.acknowledged += result.acknowledged
+    totals.finals += result.finals
+    if (result.problems.length > 0) wrong.push(result)
+    if (performance.now() - saidMs > progressEveryMs) {
+      saidMs = performance.now()
+      say(`${totals.seeds} of ${count} seeds, ${wrong.length} wrong`)
+    }
+    // A broken variant is caught by its first.
+    return !isSound && wrong.length > 0
+  })
+  wrong.sort((a, b) => a.seed - b.seed)
+  const flag = isSound ? '' : ` --variant ${variantName}`
+  for (const { seed, problems } of wrong.slice(0, linesMax)) {
+    say(`seed ${seed}: ${problems[0]}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`)
+    say(`  npm run simulate -- --seed ${seed}${flag}`)
+  }
+  const seconds = Math.round((performance.now() - startedMs) / 1_000)
+  const seen = `${totals.acknowledged} samples acknowledged, ${totals.finals} answers about minutes read as final`
+  say(`${totals.seeds} seeds from ${from} in ${seconds} s: ${wrong.length} wrong; ${seen}`)
+  if (isSound) return wrong.length === 0 ? 0 : 1
+  say(wrong.length > 0 ? `${variantName} is caught` : `${variantName} is not caught`)
+  return wrong.length > 0 ? 0 : 1
+}
+
+/** Each thread takes every n-th seed. `onResult` returns true to end early. */
+async function onAllCores(options: SimulateOptions, onResult: (result: SeedResult) => boolean): Promise<void> {
+  const workers = Array.from({ length: Math.min(options.workers, options.count) }, (_, index) => {
+    const own = { ...options, from: options.from + index, workers: Math.min(options.workers, options.count) }
+    return new Worker(fileURLToPath(import.meta.url), {
+      workerData: { ...own, count: Math.ceil((options.count - index) / own.workers) },
+    })
+  })
+  const end = (): void => {
+    for (const worker of workers) void worker.terminate()
+  }
+  await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise<void>((resolve, reject) => {
+          worker.on('message', (result: SeedResult) => {
+            if (onResult(result)) end()
+          })
+          worker.on('error', reject)
+          worker.on('exit', () => resolve())
+        }),
+    ),
+  ).finally(end)
+}
+
+async function work({ from, count, workers, variantName }: SimulateOptions): Promise<void> {
+  const variant = variantNamed(variantName) ?? soundVariant
+  let seed = from
+  // A broken assertion of ours ends the thread; it must say where.
+  process.on('unhandledRejection', (error: Error) => {
+    throw new Error(`seed ${seed}: ${error.message}`, { cause: error })
+  })
+  for (let index = 0; index < count; index++, seed += workers) parentPort?.postMessage(await runSeed(seed, { variant }))
+}
+
+function optionsOrExit(): SimulateOptions {
+  try {
+    const found = readSimulateOptions(process.argv.slice(2))
+    if (found !== undefined) return found
+    say(usage)
+    return process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    return process.exit(2)
+  }
+}

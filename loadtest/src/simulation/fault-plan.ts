@@ -1,0 +1,103 @@
+/**
+ * Which faults a run has, drawn from its seed: each kind is absent from many runs, so that the others also meet calm
+ * surroundings. Probabilities are per request, statement or append; counts are events of the whole run, at instants drawn later.
+ */
+import { SimRandom } from './sim-random.ts'
+
+export interface FaultPlan {
+  /** Agents send for so long, and faults happen for so long, ms. */
+  readonly sendingMs: number
+  readonly faultyMs: number
+  readonly serverCount: number
+  readonly aggregatorCount: number
+  readonly topicCount: number
+  readonly partitionCount: number
+  /** Partitions a topic has from the middle of the run on. */
+  readonly partitionCountLater: number
+  /** Of a host's clock, ms, one a server. */
+  readonly hostSkewsMs: readonly number[]
+  /** Of the machines of collectors and aggregators. */
+  readonly processSkewMsMax: number
+  readonly requestLost: number
+  readonly answerLost: number
+  readonly requestDoubled: number
+  readonly requestSlow: number
+  readonly appendFails: number
+  readonly appendSlow: number
+  readonly readFails: number
+  readonly statementFails: number
+  readonly commitAnswerLost: number
+  readonly statementSlow: number
+  readonly pushFails: number
+  readonly agentCrashes: number
+  readonly collectorCrashes: number
+  readonly aggregatorCrashes: number
+  readonly aggregatorPauses: number
+  /** Shares are moved between living members: for a while a partition has two owners. */
+  readonly rebalances: number
+  readonly storeOutages: number
+  readonly storeRewinds: number
+  readonly commitsLost: number
+  readonly ringFlushes: number
+  readonly ringRestarts: number
+  readonly retentionOverruns: number
+  readonly topicsMadeAnew: number
+  /** Few rows a partition and small reads: minutes go early, batches end anywhere. */
+  readonly tight: boolean
+}
+
+export function drawFaultPlan(seed: number): FaultPlan {
+  const random = new SimRandom(seed ^ 0x5eed)
+  /** Absent, or up to the given. */
+  const rate = (max: number): number => (random.chance(0.5) ? 0 : max * random.next())
+  const count = (max: number, share = 0.5): number => (random.chance(share) ? random.between(1, max) : 0)
+  const serverCount = random.between(2, 4)
+  const partitionCount = random.between(1, 2)
+  const sendingMs = random.between(120, 300) * 1_000
+  return {
+    sendingMs,
+    faultyMs: sendingMs + random.between(0, 60_000),
+    serverCount,
+    aggregatorCount: random.between(1, 3),
+    topicCount: random.between(1, 2),
+    partitionCount,
+    partitionCountLater: partitionCount + (random.chance(0.2) ? 1 : 0),
+    hostSkewsMs: Array.from({ length: serverCount }, () => hostSkewMs(random)),
+    processSkewMsMax: random.chance(0.5) ? 0 : 300,
+    requestLost: rate(0.3),
+    answerLost: rate(0.3),
+    requestDoubled: rate(0.2),
+    requestSlow: rate(0.3),
+    appendFails: rate(0.2),
+    appendSlow: rate(0.2),
+    readFails: rate(0.1),
+    statementFails: rate(0.1),
+    commitAnswerLost: rate(0.3),
+    statementSlow: rate(0.2),
+    pushFails: rate(0.5),
+    agentCrashes: count(2, 0.3),
+    collectorCrashes: count(3),
+    aggregatorCrashes: count(5, 0.6),
+    aggregatorPauses: count(3),
+    rebalances: count(4),
+    storeOutages: count(2, 0.3),
+    storeRewinds: count(3, 0.4),
+    commitsLost: random.between(1, 12),
+    ringFlushes: count(2, 0.3),
+    ringRestarts: count(2, 0.3),
+    retentionOverruns: count(1, 0.1),
+    topicsMadeAnew: count(1, 0.1),
+    tight: random.chance(0.3),
+  }
+}
+
+/** Half of the hosts are right; the others a little or very wrong. More than 5 min ahead is refused by the collector. */
+function hostSkewMs(random: SimRandom): number {
+  if (random.chance(0.5)) return 0
+  return random.pick([
+    random.between(-8_000, 8_000),
+    random.between(-180_000, 270_000),
+    -random.between(1, 24) * 3_600_000,
+    3_600_000,
+  ])
+}

@@ -1,0 +1,182 @@
+/**
+ * One seed, from the first sample to the verdict. Composes the processes, makes trouble while faults last, lets everything
+ * drain, and checks.
+ *
+ *   start ── agents send, faults happen ── faults end ── all is read and closed ── verdict
+ */
+import { createAgentMetrics } from '@minutely/agent/metrics'
+import { createCollectorMetrics } from '@minutely/collector-api/metrics'
+import { createLogger } from '@minutely/lib/logging'
+import { minuteMs } from '@minutely/schema/limits'
+import { Registry } from 'prom-client'
+import { drawFaultPlan, type FaultPlan } from './fault-plan.ts'
+import { SampleLedger } from './sample-ledger.ts'
+import { startAgent } from './sim-agent.ts'
+import { startAggregator } from './sim-aggregator.ts'
+import { checkRun } from './sim-checker.ts'
+import { SimCollector } from './sim-collector.ts'
+import { SimDatabase } from './sim-database.ts'
+import { SimGroup } from './sim-group.ts'
+import { SimSampleLog } from './sim-log.ts'
+import { SimLogStorage } from './sim-log-storage.ts'
+import { SimProcess } from './sim-process.ts'
+import { SimReader } from './sim-reader.ts'
+import { SimRedis } from './sim-redis.ts'
+import { repairRing } from './sim-ring-repair.ts'
+import { completeThroughMs } from './sim-tables.ts'
+import { makeTrouble } from './sim-trouble.ts'
+import { clockText, SimWorld, simStartMs } from './sim-world.ts'
+import { soundVariant, type Variant } from './variants.ts'
+
+export interface SeedResult {
+  readonly seed: number
+  /** Empty: all is right. */
+  readonly problems: readonly string[]
+  readonly traceHash: number
+  readonly events: number
+  readonly acknowledged: number
+  /** Minutes of series that the reader was told are final. */
+  readonly finals: number
+}
+
+export interface SeedOptions {
+  readonly variant?: Variant
+  readonly onEvent?: (line: string) => void
+  readonly faults?: Partial<FaultPlan>
+}
+
+const collectorCount = 2
+const series = [
+  { metricId: 'cpu', labels: {} },
+  { metricId: 'disk', labels: {} },
+]
+/** After the faults, for what is on its way to be answered, read and closed. */
+const drainMsMax = 15 * minuteMs
+const drainStepMs = 5_000
+
+const log = createLogger({ level: 'silent', format: 'json' })
+const collectorMetrics = createCollectorMetrics(new Registry())
+const agentMetrics = createAgentMetrics(new Registry(), { queue: () => ({ bytes: 0, batches: 0 }) })
+
+export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
+  const run = new SimRun(seed, options)
+  return run.toItsEnd()
+}
+
+export class SimRun {
+  readonly world: SimWorld
+  readonly ledger = new SampleLedger()
+  readonly storage: SimLogStorage
+  readonly group: SimGroup
+  readonly database: SimDatabase
+  readonly redis: SimRedis
+  readonly reader: SimReader
+  readonly collectors: SimCollector[] = []
+  readonly agents: SimProcess[] = []
+  readonly aggregators: SimProcess[] = []
+  /** Partitions of a topic that a collector which starts now routes to. */
+  partitionCount: number
+  readonly #seed: number
+  readonly #variant: Variant
+  #starts = 0
+
+  constructor(seed: number, { variant = soundVariant, onEvent, faults }: SeedOptions) {
+    this.#seed = seed
+    this.#variant = variant
+    const plan = { ...drawFaultPlan(seed), ...faults }
+    const world = new SimWorld(seed, plan, onEvent)
+    this.world = world
+    this.partitionCount = plan.partitionCount
+    this.storage = new SimLogStorage(world)
+    this.createPartitions(plan.partitionCount)
+    this.group = new SimGroup(world, this.storage)
+    this.database = new SimDatabase(world)
+    this.redis = new SimRedis(world)
+    const process = new SimProcess('reader', world)
+    this.reader = new SimReader({
+      world,
+      process,
+      ledger: this.ledger,
+      database: this.database,
+      storage: this.storage,
+      redis: this.redis,
+    })
+    const { database, redis } = this
+    void repairRing({ database, redis, process: new SimProcess('repair', world) })
+    void this.reader.run()
+    for (let index = 0; index < collectorCount; index++) this.startCollector(index)
+    for (let index = 0; index < plan.aggregatorCount; index++) this.startAggregator(index)
+    for (let index = 0; index < plan.serverCount; index++) this.startAgent(index)
+  }
+
+  async toItsEnd(): Promise<SeedResult> {
+    const { world, ledger } = this
+    makeTrouble(this)
+    await world.clock.advance(Math.max(world.faults.sendingMs, world.faults.faultyMs) + minuteMs)
+    const drained = await this.#drain()
+    const problems = [...this.reader.problems, ...(drained ?? []), ...checkRun(this)]
+    return {
+      seed: this.#seed,
+      problems,
+      traceHash: world.traceHash >>> 0,
+      events: world.eventCount,
+      acknowledged: ledger.acknowledgedCount,
+      finals: this.reader.finalCount,
+    }
+  }
+
+  /** @returns what never came to its end. */
+  async #drain(): Promise<string[] | undefined> {
+    const { world, ledger, database } = this
+    let untilMs = world.nowMs
+    for (const { minuteMs: atMs, acknowledgedAtMs } of ledger.minutes) {
+      if (acknowledgedAtMs.some((at) => at !== Number.POSITIVE_INFINITY)) untilMs = Math.max(untilMs, atMs + minuteMs)
+    }
+    const giveUpAtMs = world.nowMs + drainMsMax
+    while (completeThroughMs(database) < untilMs) {
+      if (world.nowMs > giveUpAtMs) {
+        return [`is stuck: complete through ${clockText(completeThroughMs(database))} at ${clockText(world.nowMs)}`]
+      }
+      await world.clock.advance(drainStepMs)
+    }
+    // Late minutes are held for a while.
+    await world.clock.advance(3 * drainStepMs)
+    return undefined
+  }
+
+  createPartitions(count: number): void {
+    const isOne = this.world.faults.topicCount === 1
+    for (const topic of isOne ? ['samples'] : series.map(({ metricId }) => `samples.${metricId}`)) {
+      for (let partition = 0; partition < count; partition++) this.storage.create(topic, partition)
+    }
+  }
+
+  startCollector(index: number): void {
+    const { world, ledger, storage, group, partitionCount } = this
+    const process = this.#process('collector', index)
+    const sampleLog = new SimSampleLog({ world, storage, group, process, partitionCount })
+    this.collectors[index] = new SimCollector({ world, process, sampleLog, ledger, log, metrics: collectorMetrics })
+  }
+
+  startAgent(index: number): void {
+    const { world, ledger } = this
+    const process = this.#process('agent', index, world.faults.hostSkewsMs[index])
+    this.agents[index] = process
+    const deps = { world, process, ledger, series, collectors: () => this.collectors, log, metrics: agentMetrics }
+    startAgent(`web-${index}`, simStartMs + world.faults.sendingMs, deps)
+  }
+
+  startAggregator(index: number): void {
+    const { world, storage, group, database, redis } = this
+    const process = this.#process('aggregator', index)
+    this.aggregators[index] = process
+    startAggregator({ world, process, storage, group, database, redis, log, variant: this.#variant })
+  }
+
+  #process(role: string, index: number, skewMs?: number): SimProcess {
+    const { world } = this
+    const max = world.faults.processSkewMsMax
+    const name = `${role}-${index}.${this.#starts++}`
+    return new SimProcess(name, world, skewMs ?? world.random.between(-max, max))
+  }
+}

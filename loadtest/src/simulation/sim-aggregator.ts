@@ -1,0 +1,69 @@
+/** An aggregator as a process: the real service over the simulated log, store and ring, with a variant's wrappers if there are any. */
+import type { AggregatorConfig } from '@minutely/aggregator/config'
+import { createAggregator } from '@minutely/aggregator/service'
+import type { LiveWriter } from '@minutely/lib/live/live-channel'
+import type { Logger } from '@minutely/lib/logging'
+import { Registry } from 'prom-client'
+import type { SimDatabase } from './sim-database.ts'
+import type { SimGroup } from './sim-group.ts'
+import { SimSampleLog } from './sim-log.ts'
+import type { SimLogStorage } from './sim-log-storage.ts'
+import { SimMinuteStore } from './sim-minute-store.ts'
+import type { SimProcess } from './sim-process.ts'
+import { type SimRedis, SimRing } from './sim-redis.ts'
+import type { SimWorld } from './sim-world.ts'
+import type { Variant } from './variants.ts'
+
+export const simLatenessMs = 10_000
+
+export interface SimAggregatorDeps {
+  readonly world: SimWorld
+  readonly process: SimProcess
+  readonly storage: SimLogStorage
+  readonly group: SimGroup
+  readonly database: SimDatabase
+  readonly redis: SimRedis
+  readonly log: Logger
+  readonly variant: Variant
+}
+
+/** Nobody watches. */
+const nobody: LiveWriter = {
+  connect: () => {},
+  watchedCount: 0,
+  isWatched: () => false,
+  publish: () => {},
+  publishProvisional: () => {},
+}
+
+export function startAggregator(deps: SimAggregatorDeps): void {
+  const { world, process, database, redis, log, variant } = deps
+  const ring = new SimRing(redis, process)
+  const plainLog = new SimSampleLog({ ...deps, partitionCount: world.faults.partitionCount })
+  const { merge, beforeCommit } = variant
+  const minuteStore = new SimMinuteStore({
+    database,
+    process,
+    merge,
+    beforeCommit: beforeCommit && ((push) => beforeCommit(push, ring)),
+  })
+  const parts = { sampleLog: plainLog, minuteStore }
+  const wrapped = variant.wrap?.(parts) ?? parts
+  const { clock } = process
+  const base = { clock, log, registry: new Registry(), random: world.random.next }
+  const aggregator = createAggregator(configFor(world), { ...base, ...wrapped, live: nobody, ring })
+  void aggregator.start()
+}
+
+function configFor({ faults }: SimWorld): AggregatorConfig {
+  return {
+    latenessMs: simLatenessMs,
+    lateHoldMs: 2_000,
+    openMinutesMax: faults.tight ? 2 : 8,
+    lateMinutesMax: faults.tight ? 3 : 100,
+    windowBytesMax: faults.tight ? 200_000 : 1 << 26,
+    readyLagMs: 30_000,
+    readBytesMax: 1 << 22,
+    retentionHours: 48,
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The records of a simulated log, by partition, and what it has lost. Appending takes effect at one instant; the record becomes
+ * readable a little later, as behind a high watermark, but in the order of positions. Positions skip now and then.
+ */
+import type { LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
+import type { SimWorld } from './sim-world.ts'
+
+interface StoredRecord extends LogRecord {
+  readonly readableAtMs: number
+}
+
+export interface PartitionLog extends LogPartition {
+  oldest: number
+  /** Position of the next record. */
+  end: number
+  records: StoredRecord[]
+  committed: number | undefined
+  /** Readers that wait for a record. */
+  readonly waiting: Set<() => void>
+}
+
+/** A record that the log has lost on purpose. */
+export interface DestroyedRecord extends LogPartition {
+  readonly position: number
+  readonly payload: Buffer
+  readonly reason: 'retention' | 'rewound'
+  readonly destroyedAtMs: number
+}
+
+/** Less than what an idle partition is behind the wall clock (aggregator/src/watermark.ts), with the skew of its owner. */
+const unreadableMsMax = 600
+
+export class SimLogStorage {
+  readonly partitions = new Map<string, PartitionLog>()
+  readonly destroyed: DestroyedRecord[] = []
+  readonly #world: SimWorld
+
+  constructor(world: SimWorld) {
+    this.#world = world
+  }
+
+  create(topic: string, partition: number): void {
+    const key = nameOf({ topic, partition })
+    if (this.partitions.has(key)) return
+    const log = {
+      topic,
+      partition,
+      oldest: 0,
+      end: 0,
+      records: [],
+      committed: undefined,
+      waiting: new Set<() => void>(),
+    }
+    this.partitions.set(key, log)
+  }
+
+  get(partition: LogPartition): PartitionLog {
+    const log = this.partitions.get(nameOf(partition))
+    if (log === undefined) throw new Error(`there is no partition ${nameOf(partition)}`)
+    return log
+  }
+
+  /** @returns when it can be read. */
+  append(partition: LogPartition, payload: Buffer): number {
+    const { nowMs, random } = this.#world
+    const log = this.get(partition)
+    const last = log.records.at(-1)
+    const appendedAtMs = Math.max(nowMs, last?.appendedAtMs ?? 0)
+    const readableAtMs = Math.max(nowMs + random.skewed(unreadableMsMax), last?.readableAtMs ?? 0)
+    if (random.chance(0.05)) log.end += random.between(1, 3)
+    log.records.push({ position: log.end, appendedAtMs, payload, readableAtMs })
+    log.end++
+    this.#world.clock.schedule(readableAtMs - nowMs, () => {
+      for (const wake of [...log.waiting]) wake()
+    })
+    return readableAtMs
+  }
+
+  /** Readable records from a position on. */
+  readable(log: PartitionLog, position: number): StoredRecord[] {
+    const { nowMs } = this.#world
+    return log.records.filter((record) => record.position >= position && record.readableAtMs <= nowMs)
+  }
+
+  /** Retention overran the readers: the older part goes. */
+  truncate(log: PartitionLog): void {
+    const keep = this.#world.random.below(log.records.length + 1)
+    const gone = log.records.splice(0, log.records.length - keep)
+    this.#destroy(log, gone, 'retention')
+    log.oldest = log.records[0]?.position ?? log.end
+  }
+
+  /** The topic is deleted and made anew: positions begin again, commits are gone. */
+  makeAnew(log: PartitionLog): void {
+    this.#destroy(log, log.records, 'rewound')
+    Object.assign(log, { oldest: 0, end: 0, records: [], committed: undefined })
+  }
+
+  #destroy(log: PartitionLog, records: readonly StoredRecord[], reason: 'retention' | 'rewound'): void {
+    const { topic, partition } = log
+    const destroyedAtMs = this.#world.nowMs
+    for (const { position, payload } of records) {
+      this.destroyed.push({ topic, partition, position, payload, reason, destroyedAtMs })
+    }
+    this.#world.note('log', `${nameOf(log)} lost ${records.length} records: ${reason}`)
+  }
+}
+
+export function nameOf({ topic, partition }: LogPartition): string {
+  return `${topic}/${partition}`
+}

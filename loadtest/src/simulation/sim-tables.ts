@@ -1,0 +1,51 @@
+/** What the simulated database holds, and under which keys; in the words of schema/sql. */
+import type { StoredMinute } from '@minutely/aggregator/merge-minute'
+import type { LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
+import type { SimDatabase } from './sim-database.ts'
+import { nameOf } from './sim-log-storage.ts'
+
+export interface SeriesRow {
+  readonly seriesId: number
+  readonly tag: number
+}
+
+export interface ProgressRow {
+  readonly position: number
+  readonly completeThroughMs: number
+  /** updated_at, microseconds. */
+  readonly versionUs: number
+}
+
+export interface RingRow {
+  readonly epoch: string
+  readonly runId: string | undefined
+}
+
+export interface GapRow extends LogGap {
+  readonly partition: LogPartition
+}
+
+export const ringKey = 'ring'
+export const nextSeriesIdKey = 'next-series-id'
+export const gapPrefix = 'gap '
+export const progressPrefix = 'progress '
+export const minutePrefix = 'minute '
+export const seriesPrefix = 'series '
+
+export const progressKey = (partition: LogPartition): string => progressPrefix + nameOf(partition)
+export const seriesKeyOf = (identity: string): string => seriesPrefix + identity
+export const minuteKey = (seriesId: number, minuteMs: number): string => `${minutePrefix}${seriesId} ${minuteMs}`
+
+export function ringRow(source: { get<T>(key: string): T | undefined }): RingRow {
+  return source.get<RingRow>(ringKey) ?? { epoch: '1', runId: undefined }
+}
+
+/** The least over all partitions; 0 when there is none. */
+export function completeThroughMs(database: SimDatabase): number {
+  const rows = database.entries<ProgressRow>(progressPrefix)
+  return rows.length === 0 ? 0 : Math.min(...rows.map(([, row]) => row.completeThroughMs))
+}
+
+export function storedMinute(database: SimDatabase, seriesId: number, minuteMs: number): StoredMinute | undefined {
+  return database.get<StoredMinute>(minuteKey(seriesId, minuteMs))
+}

@@ -1,0 +1,93 @@
+/** When which fault happens: events of the fault plan at instants drawn from the seed. What is killed comes back. */
+import type { SimRun } from './run-seed.ts'
+import { simStartMs } from './sim-world.ts'
+
+const calmMs = 10_000
+
+export function makeTrouble(run: SimRun): void {
+  const { world } = run
+  const { faults, random, clock } = world
+  const at = (count: number, happen: () => void): void => {
+    for (let index = 0; index < count; index++) {
+      clock.schedule(random.between(calmMs, faults.faultyMs - 1), happen)
+    }
+  }
+  at(faults.agentCrashes, () => crashAgent(run))
+  at(faults.collectorCrashes, () => crashCollector(run))
+  at(faults.aggregatorCrashes, () => crashAggregator(run))
+  at(faults.aggregatorPauses, () => pauseAggregator(run))
+  at(faults.rebalances, () => run.group.rebalance())
+  at(faults.storeOutages, () => breakStore(run))
+  at(faults.storeRewinds, () => run.database.rewind(random.between(1, faults.commitsLost)))
+  at(faults.ringFlushes, () => run.redis.flush())
+  at(faults.ringRestarts, () => run.redis.restart())
+  at(faults.retentionOverruns, () => run.storage.truncate(random.pick([...run.storage.partitions.values()])))
+  at(faults.topicsMadeAnew, () => run.storage.makeAnew(random.pick([...run.storage.partitions.values()])))
+  if (faults.partitionCountLater > faults.partitionCount) {
+    clock.schedule(Math.floor(faults.faultyMs / 2), () => addPartitions(run))
+  }
+}
+
+function crashAgent(run: SimRun): void {
+  const { world, agents } = run
+  const index = world.random.below(agents.length)
+  kill(run, agents[index])
+  const isOver = world.nowMs >= simStartMs + world.faults.sendingMs
+  if (!isOver) world.clock.schedule(world.random.between(500, 20_000), () => run.startAgent(index))
+}
+
+function crashCollector(run: SimRun): void {
+  const index = run.world.random.below(run.collectors.length)
+  kill(run, run.collectors[index]?.process)
+  run.world.clock.schedule(run.world.random.between(500, 10_000), () => run.startCollector(index))
+}
+
+function crashAggregator(run: SimRun): void {
+  const { world, aggregators } = run
+  const index = world.random.below(aggregators.length)
+  const victim = aggregators[index]
+  if (victim === undefined || victim.isDead) return
+  kill(run, victim)
+  world.clock.schedule(world.random.between(100, 30_000), () => run.startAggregator(index))
+}
+
+function pauseAggregator(run: SimRun): void {
+  const { world, aggregators } = run
+  const victim = world.random.pick(aggregators)
+  if (victim.isDead || victim.isPaused) return
+  const durationMs = world.random.between(1_000, 90_000)
+  world.note(victim.name, `stands still for ${durationMs} ms`)
+  victim.pause()
+  world.clock.schedule(durationMs, () => {
+    world.note(victim.name, 'goes on')
+    victim.resume()
+  })
+}
+
+function breakStore({ world, database }: SimRun): void {
+  const durationMs = world.random.between(500, 60_000)
+  world.note('database', `is away for ${durationMs} ms`)
+  database.availableAtMs = world.nowMs + durationMs
+  database.breakConnections()
+}
+
+/** First the partitions, which are read at once; then the collectors that write to them, one by one. */
+function addPartitions(run: SimRun): void {
+  const { world, collectors, group } = run
+  run.partitionCount = world.faults.partitionCountLater
+  run.createPartitions(run.partitionCount)
+  world.note('log', `topics have ${run.partitionCount} partitions`)
+  group.rebalance()
+  for (const index of collectors.keys()) {
+    world.clock.schedule(world.random.between(10_000, 60_000), () => {
+      kill(run, run.collectors[index]?.process)
+      run.startCollector(index)
+    })
+  }
+}
+
+function kill({ world }: SimRun, process: { name: string; isDead: boolean; kill(): void } | undefined): void {
+  if (process === undefined || process.isDead) return
+  world.note(process.name, 'is killed')
+  process.kill()
+}

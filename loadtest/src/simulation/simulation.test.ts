@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runSeed, type SeedResult } from './run-seed.ts'
+import { brokenVariants } from './variants.ts'
+
+const seedCount = 500
+const variantSeedsMax = 200
+
+function replayOf({ seed, problems }: SeedResult): string {
+  return `seed ${seed}: ${problems.slice(0, 3).join('; ')}\nnpm run simulate -- --seed ${seed}`
+}
+
+test(`${seedCount} seeds of faults from agent to reader: exact, nothing final too early, the ring never ahead`, async () => {
+  let [acknowledged, finals] = [0, 0]
+  for (let seed = 1; seed <= seedCount; seed++) {
+    const result = await runSeed(seed)
+    assert.ok(result.problems.length === 0, replayOf(result))
+    acknowledged += result.acknowledged
+    finals += result.finals
+  }
+  // A run in which nothing arrives would be right too.
+  assert.ok(acknowledged > 300_000 && finals > 100_000, `${acknowledged} samples, ${finals} final`)
+})
+
+test('the same seed is the same run, event by event', async () => {
+  const lines: string[][] = [[], []]
+  const [first, second] = [
+    await runSeed(4, { onEvent: (line) => lines[0]?.push(line) }),
+    await runSeed(4, { onEvent: (line) => lines[1]?.push(line) }),
+  ]
+  assert.deepEqual(lines[0], lines[1])
+  assert.equal(first.traceHash, second.traceHash)
+  assert.ok(first.events > 200, `${first.events} events`)
+  assert.notEqual((await runSeed(5)).traceHash, first.traceHash)
+})
+
+for (const variant of brokenVariants) {
+  test(`an aggregator is caught in which ${variant.mistake}`, async () => {
+    for (let seed = 1; seed <= variantSeedsMax; seed++) {
+      if ((await runSeed(seed, { variant })).problems.length > 0) return
+    }
+    assert.fail(`${variant.name} survives ${variantSeedsMax} seeds`)
+  })
+}

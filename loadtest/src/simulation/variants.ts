@@ -1,0 +1,137 @@
+/**
+ * Aggregators that are broken on purpose, made from the outside by wrapping what the real one is given: each a mistake that the order of
+ * aggregator/src/consume.ts forbids. A simulation that does not catch them within some hundred seeds is too tame.
+ */
+import type { mergeRow } from '@minutely/aggregator/merge-minute'
+import type { MinuteStore } from '@minutely/aggregator/minute-store'
+import type { RingPush } from '@minutely/aggregator/ring-push'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
+import type { LogConsumer, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import { decodeSampleRecord } from '@minutely/schema/sample-codec'
+import { nameOf } from './sim-log-storage.ts'
+
+export interface VariantParts {
+  readonly sampleLog: SampleLog
+  readonly minuteStore: MinuteStore
+}
+
+export interface Variant {
+  readonly name: string
+  /** What is wrong with it. */
+  readonly mistake: string
+  readonly wrap?: (parts: VariantParts) => VariantParts
+  readonly merge?: typeof mergeRow
+  /** Called in the transaction of a flush, when all but its COMMIT is done. */
+  readonly beforeCommit?: (push: RingPush, ring: RecentRing) => Promise<unknown>
+}
+
+export const soundVariant: Variant = { name: 'sound', mistake: 'none' }
+
+export const brokenVariants: readonly Variant[] = [
+  {
+    name: 'commit-before-store',
+    mistake: 'the position is written, in log and store, before the minutes are',
+    wrap: ({ sampleLog, minuteStore }) => {
+      const store: MinuteStore['store'] = async (flush, deps) => {
+        const { version } = await minuteStore.store({ ...flush, minutes: [] }, deps)
+        return minuteStore.store({ ...flush, version }, deps)
+      }
+      return { sampleLog, minuteStore: storeWith(minuteStore, { store }) }
+    },
+  },
+  {
+    name: 'watermark-by-host-clock',
+    mistake: "a minute closes by the newest sample's own time instead of the log's append time",
+    wrap: ({ sampleLog, minuteStore }) => {
+      const sampleLogByHosts = logWith(sampleLog, (consumer) => ({
+        read: async (request) => {
+          const batch = await consumer.read(request)
+          return {
+            ...batch,
+            records: batch.records.map((record) => ({ ...record, appendedAtMs: newestSampleMs(record) })),
+          }
+        },
+      }))
+      return { sampleLog: sampleLogByHosts, minuteStore }
+    },
+  },
+  {
+    name: 'replace-instead-of-merge',
+    mistake: 'a minute that comes again replaces what is stored',
+    merge: (_stored, incoming) => incoming,
+  },
+  {
+    name: 'open-minutes-forgotten',
+    mistake: 'the position that is kept is the last record read, not the first one that an open minute still needs',
+    wrap: ({ sampleLog, minuteStore }) => {
+      const readTo = new Map<string, number>()
+      const reading = logWith(sampleLog, (consumer) => ({
+        read: async (request) => {
+          const batch = await consumer.read(request)
+          readTo.set(nameOf(request.partition), batch.nextPosition)
+          return batch
+        },
+        commit: (partition, position) => consumer.commit(partition, readTo.get(nameOf(partition)) ?? position),
+      }))
+      const store: MinuteStore['store'] = (flush, deps) =>
+        minuteStore.store({ ...flush, resumeAt: readTo.get(nameOf(flush.partition)) ?? flush.resumeAt }, deps)
+      return { sampleLog: reading, minuteStore: storeWith(minuteStore, { store }) }
+    },
+  },
+  {
+    name: 'ring-before-store',
+    mistake: 'the ring learns of minutes before their transaction is committed',
+    beforeCommit: async ({ identity, copied, merged }, ring) => {
+      for (const rows of [copied, merged]) if (rows.count > 0) await ring.push(identity, rows)
+    },
+  },
+]
+
+export function variantNamed(name: string): Variant | undefined {
+  return [soundVariant, ...brokenVariants].find((variant) => variant.name === name)
+}
+
+function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteStore {
+  return {
+    readProgress: (partition) => inner.readProgress(partition),
+    beginProgress: (partition, reached) => inner.beginProgress(partition, reached),
+    announce: (added, progress, deps) => inner.announce(added, progress, deps),
+    store: (flush, deps) => inner.store(flush, deps),
+    recordGap: (gap, progress) => inner.recordGap(gap, progress),
+    voidRing: (reason, only) => inner.voidRing(reason, only),
+    forget: () => inner.forget(),
+    dropBefore: (instantMs) => inner.dropBefore(instantMs),
+    retire: (sampleLog) => inner.retire(sampleLog),
+    ...changed,
+  }
+}
+
+function logWith(inner: SampleLog, change: (consumer: LogConsumer) => Partial<LogConsumer>): SampleLog {
+  return {
+    name: inner.name,
+    deadLetters: inner.deadLetters,
+    start: () => inner.start(),
+    stop: () => inner.stop(),
+    route: (series) => inner.route(series),
+    append: (records) => inner.append(records),
+    partitions: () => inner.partitions(),
+    join: async (group, handler) => {
+      const consumer = await inner.join(group, handler)
+      return {
+        committed: (partition) => consumer.committed(partition),
+        oldest: (partition) => consumer.oldest(partition),
+        read: (request) => consumer.read(request),
+        commit: (partition, position) => consumer.commit(partition, position),
+        leave: () => consumer.leave(),
+        ...change(consumer),
+      }
+    },
+  }
+}
+
+function newestSampleMs({ payload }: LogRecord): number {
+  const ends = decodeSampleRecord(payload).sections.map(
+    ({ startMs, stepMs, slotCount }) => startMs + stepMs * slotCount,
+  )
+  return Math.max(...ends)
+}

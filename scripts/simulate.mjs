@@ -1,0 +1,8 @@
+/** `npm run simulate -- --seeds 10000`: see loadtest/src/simulation/simulate-options.ts. */
+import { join } from 'node:path'
+import { root } from './clone.mjs'
+import { ensureInstalled } from './install.mjs'
+import { runTool } from './run-tool.mjs'
+
+const node = await ensureInstalled()
+process.exitCode = await runTool(node, [join(root, 'loadtest', 'src', 'simulate.ts'), ...process.argv.slice(2)])

@@ -3,7 +3,7 @@
  * change; the slot keeps its id, so a stored series costs no look-up.
  */
 import assert from 'node:assert/strict'
-import type { Pool } from '@minutely/lib/postgres/pool'
+import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import { identityTag } from '@minutely/lib/recent-ring/recent-ring'
 import { seriesIdentity } from '@minutely/schema/series-identity'
 import { SeenServers } from './seen-servers.ts'
@@ -49,6 +49,24 @@ export class SeriesDictionary {
     for (let start = 0; start < missing.length; start += seriesPerStatementMax) {
       await this.#resolvePart(missing.slice(start, start + seriesPerStatementMax), firstSeenMs)
     }
+  }
+
+  /**
+   * Whether the store still has the entries' ids for them. To be asked within a transaction that has locked a partition's
+   * progress and moves it on: a database that is set back between resolve() and that commit would lose the ids in silence and give
+   * them to other series; one that is set back later loses the commit too, which shows.
+   */
+  async areKept(client: PoolClient, entries: readonly SlotEntry[]): Promise<boolean> {
+    for (let start = 0; start < entries.length; start += seriesPerStatementMax) {
+      const part = entries.slice(start, start + seriesPerStatementMax)
+      const { rows } = await client.query<{ kept: number }>(
+        `select count(*)::integer as kept from unnest($1::integer[], $2::uuid[]) as known (series_id, identity)
+         join series using (series_id, identity)`,
+        [part.map(({ seriesId }) => seriesId), part.map(({ server, series }) => seriesIdentity(server, series))],
+      )
+      if (rows[0]?.kept !== part.length) return false
+    }
+    return true
   }
 
   async #resolvePart(part: readonly SlotEntry[], firstSeenMs: number): Promise<void> {

@@ -309,6 +309,32 @@ test('a database that lost commits is noticed by the next flush and the next ann
   await assert.rejects(announceSeries(added, { partition, version: first.version }, store.deps), StoreRewoundError)
 })
 
+test('ids that are lost between the statement that gave them out and the announcement are noticed', async () => {
+  const { pool } = await createTestDatabase()
+  const store = new Store(pool)
+  const { version } = await store.store(baseMs, [])
+  const { slots, dictionary } = store.deps
+  slots.slotsOf(sectionOf('new', { startMs: baseMs, stepMs: 1_000 }, [{ series: seriesOf('x'), values: [1] }]))
+  const added = slots.takeAdded()
+  await dictionary.resolve(added, baseMs)
+  // Back to before the series was written, but not before the progress that the announcement knows.
+  await pool.query('delete from series')
+  await assert.rejects(announceSeries(added, { partition, version }, store.deps), StoreRewoundError)
+  assert.equal((await readProgress(pool, partition)).version, version)
+})
+
+test('an id that has been given to another series meanwhile is noticed', async () => {
+  const { pool } = await createTestDatabase()
+  const store = new Store(pool)
+  const { version } = await store.store(baseMs, [])
+  const { slots, dictionary } = store.deps
+  slots.slotsOf(sectionOf('new', { startMs: baseMs, stepMs: 1_000 }, [{ series: seriesOf('x'), values: [1] }]))
+  const added = slots.takeAdded()
+  await dictionary.resolve(added, baseMs)
+  await pool.query(`update series set identity = gen_random_uuid(), server_id = 'other'`)
+  await assert.rejects(announceSeries(added, { partition, version }, store.deps), StoreRewoundError)
+})
+
 test('an announcement makes series and servers known, and its loss shows', async () => {
   const { pool } = await createTestDatabase()
   const store = new Store(pool)

@@ -49,14 +49,16 @@ interface PreparedMinute {
 /** @throws StoreRewoundError when the database has lost what was stored before. */
 export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Stored> {
   const prepared: PreparedMinute[] = []
+  const fresh = new Set<SlotEntry>()
   for (const minute of flush.minutes) {
     await deps.partitions.ensure(minute.minuteMs)
-    prepared.push(await prepare(minute, deps))
+    prepared.push(await prepare(minute, fresh, deps))
   }
   try {
     const spans = unseen(spansOf(flush.minutes, deps.slots), deps)
     const stored = await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, flush.partition, flush.version)
+      await assertKept(client, [...fresh], deps)
       // Before any row is read or written, so that what the ring learns is not older than the ring (recent-ring.ts).
       const push = new RingPushBuilder(await readRingIdentity(client), flush.closedThroughMs)
       const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
@@ -89,8 +91,14 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
   }
 }
 
-async function prepare(minute: ClosedMinute, { slots, dictionary }: StoreDeps): Promise<PreparedMinute> {
+/** `fresh` gets the entries that have an id only now. */
+async function prepare(
+  minute: ClosedMinute,
+  fresh: Set<SlotEntry>,
+  { slots, dictionary }: StoreDeps,
+): Promise<PreparedMinute> {
   const entries = Array.from({ length: minute.rowCount }, (_, row) => slots.entry(minute.slots[row] as number))
+  for (const entry of entries) if (entry.seriesId === undefined) fresh.add(entry)
   await dictionary.resolve(entries, minute.minuteMs)
   const tenantIds = new Int32Array(minute.rowCount)
   const seriesIds = new Int32Array(minute.rowCount)
@@ -128,6 +136,7 @@ export async function announceSeries(
     const news = unseen(spans, deps)
     const version = await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, progress.partition, progress.version)
+      await assertKept(client, added, deps)
       await touchServers(client, news, deps)
       return touchProgress(client, progress.partition)
     })
@@ -136,6 +145,12 @@ export async function announceSeries(
   } catch (error) {
     throw await rewound(error, deps.pool)
   }
+}
+
+/** @throws StoreRewoundError when the ids were lost between the statement that gave them out and this transaction. */
+async function assertKept(client: PoolClient, added: readonly SlotEntry[], { dictionary }: StoreDeps): Promise<void> {
+  if (await dictionary.areKept(client, added)) return
+  throw new StoreRewoundError(`the database lost commits: of ${added.length} new series some have lost their ids`)
 }
 
 /**

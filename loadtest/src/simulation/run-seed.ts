@@ -83,7 +83,7 @@ export class SimRun {
   constructor(seed: number, { variant = soundVariant, onEvent, faults }: SeedOptions) {
     this.#seed = seed
     this.#variant = variant
-    const plan = { ...drawFaultPlan(seed), ...faults }
+    const plan = { ...drawFaultPlan(seed), ...variant.faults, ...faults }
     const world = new SimWorld(seed, plan, onEvent)
     this.world = world
     this.partitionCount = plan.partitionCount

@@ -40,11 +40,12 @@ export function startAggregator(deps: SimAggregatorDeps): void {
   const { world, process, database, redis, log, variant } = deps
   const ring = new SimRing(redis, process)
   const plainLog = new SimSampleLog({ ...deps, partitionCount: world.faults.partitionCount })
-  const { merge, beforeCommit } = variant
+  const { merge, trustsIds, beforeCommit } = variant
   const minuteStore = new SimMinuteStore({
     database,
     process,
     merge,
+    trustsIds,
     beforeCommit: beforeCommit && ((push) => beforeCommit(push, ring)),
   })
   const parts = { sampleLog: plainLog, minuteStore }

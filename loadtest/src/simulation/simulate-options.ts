@@ -1,7 +1,7 @@
 /** The command line of `npm run simulate`, checked. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { brokenVariants, soundVariant, variantNamed } from './variants.ts'
+import { brokenVariants, formerVariants, soundVariant, variantNamed } from './variants.ts'
 
 export const usage = `npm run simulate -- [options]
 
@@ -12,7 +12,7 @@ sent. A seed is one run: it goes the same way every time.
   --from <n>          the first of them (1)
   --seed <n>          only this one, with a trace: instants of true time, who, what
   --variant <name>    an aggregator that is broken on purpose; the exit code is 0 when it is caught:
-                      ${brokenVariants.map(({ name }) => name).join(', ')}
+                      ${[...brokenVariants, ...formerVariants].map(({ name }) => name).join(', ')}
   --workers <n>       threads (one for each core)`
 
 export interface SimulateOptions {

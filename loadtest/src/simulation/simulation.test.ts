@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runSeed, type SeedResult } from './run-seed.ts'
-import { brokenVariants } from './variants.ts'
+import { brokenVariants, formerVariants } from './variants.ts'
 
 const seedCount = 500
 const variantSeedsMax = 200
@@ -34,7 +34,7 @@ test('the same seed is the same run, event by event', async () => {
   assert.notEqual((await runSeed(5)).traceHash, first.traceHash)
 })
 
-for (const variant of brokenVariants) {
+for (const variant of [...brokenVariants, ...formerVariants]) {
   test(`an aggregator is caught in which ${variant.mistake}`, async () => {
     for (let seed = 1; seed <= variantSeedsMax; seed++) {
       if ((await runSeed(seed, { variant })).problems.length > 0) return

@@ -8,6 +8,7 @@ import type { RingPush } from '@minutely/aggregator/ring-push'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogConsumer, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { decodeSampleRecord } from '@minutely/schema/sample-codec'
+import type { FaultPlan } from './fault-plan.ts'
 import { nameOf } from './sim-log-storage.ts'
 
 export interface VariantParts {
@@ -21,6 +22,9 @@ export interface Variant {
   readonly mistake: string
   readonly wrap?: (parts: VariantParts) => VariantParts
   readonly merge?: typeof mergeRow
+  readonly trustsIds?: boolean
+  /** What it takes to show within some hundred seeds, where the mistake is rare. */
+  readonly faults?: Partial<FaultPlan>
   /** Called in the transaction of a flush, when all but its COMMIT is done. */
   readonly beforeCommit?: (push: RingPush, ring: RecentRing) => Promise<unknown>
 }
@@ -87,8 +91,19 @@ export const brokenVariants: readonly Variant[] = [
   },
 ]
 
+/** Mistakes that were ours until a seed showed them. */
+export const formerVariants: readonly Variant[] = [
+  {
+    name: 'ids-not-looked-for',
+    mistake:
+      'a database that is set back between giving out ids and the next flush gives them to other series unnoticed',
+    trustsIds: true,
+    faults: { storeRewinds: 12, commitsLost: 2 },
+  },
+]
+
 export function variantNamed(name: string): Variant | undefined {
-  return [soundVariant, ...brokenVariants].find((variant) => variant.name === name)
+  return [soundVariant, ...brokenVariants, ...formerVariants].find((variant) => variant.name === name)
 }
 
 function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteStore {

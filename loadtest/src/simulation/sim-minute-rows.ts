@@ -1,0 +1,67 @@
+/** Minutes into the simulated database: the fast path that fails when a row exists, and the merge, row by row under locks. */
+import type { mergeRow, StoredMinute } from '@minutely/aggregator/merge-minute'
+import type { MinuteRows } from '@minutely/aggregator/minute-copy'
+import type { ClosedMinute } from '@minutely/aggregator/open-minute'
+import { bitCount } from '@minutely/aggregator/roll-up'
+import { secondsPerMinute } from '@minutely/schema/limits'
+import type { SimTransaction } from './sim-database.ts'
+import { minuteKey } from './sim-tables.ts'
+
+/** @returns false when a row existed already: then nothing was stored. */
+export function copyRows(transaction: SimTransaction, { minuteMs, rolled, seriesIds }: MinuteRows): Promise<boolean> {
+  return transaction.statement('copy', async () => {
+    const saved = { locks: new Set(transaction.locks), writes: new Map(transaction.writes) }
+    for (let row = 0; row < rolled.rowCount; row++) {
+      const key = minuteKey(seriesIds[row] as number, minuteMs)
+      await transaction.lock(key)
+      if (transaction.get(key) !== undefined) {
+        transaction.rollBackTo(saved)
+        return false
+      }
+      transaction.put(key, rowAt(rolled, row))
+    }
+    return true
+  })
+}
+
+/** Leaves in the rows what is stored then. @returns how many seconds were new. */
+export function mergeRows(
+  transaction: SimTransaction,
+  rows: MinuteRows,
+  { minute, merge }: { minute: ClosedMinute; merge: typeof mergeRow },
+): Promise<number> {
+  const { rolled, seriesIds, minuteMs } = rows
+  return transaction.statement('merge', async () => {
+    let newSeconds = 0
+    for (let row = 0; row < rolled.rowCount; row++) {
+      const key = minuteKey(seriesIds[row] as number, minuteMs)
+      await transaction.lock(key)
+      const existing = transaction.get<StoredMinute>(key)
+      const values = minute.values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute)
+      const incoming = rowAt(rolled, row)
+      const merged = existing === undefined ? incoming : merge(existing, incoming, values)
+      transaction.put(key, merged)
+      newSeconds += countOf(merged) - (existing === undefined ? 0 : countOf(existing))
+      rolled.seenLow[row] = merged.low
+      rolled.seenHigh[row] = merged.high
+      rolled.min[row] = merged.min
+      rolled.max[row] = merged.max
+      rolled.sum[row] = merged.sum
+    }
+    return newSeconds
+  })
+}
+
+function rowAt({ seenLow, seenHigh, min, max, sum }: MinuteRows['rolled'], row: number): StoredMinute {
+  return {
+    low: seenLow[row] as number,
+    high: seenHigh[row] as number,
+    min: min[row] as number,
+    max: max[row] as number,
+    sum: sum[row] as number,
+  }
+}
+
+function countOf({ low, high }: StoredMinute): number {
+  return bitCount(low) + bitCount(high)
+}

@@ -1,0 +1,62 @@
+/** The progress of partitions in the simulated database: aggregator/src/partition-progress.ts, statement by statement. */
+import { type KnownProgress, type ProgressVersion, StoreRewoundError } from '@minutely/aggregator/minute-store'
+import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
+import type { SimTransaction } from './sim-database.ts'
+import { nameOf } from './sim-log-storage.ts'
+import { type ProgressRow, progressKey } from './sim-tables.ts'
+
+type Reached = Pick<ProgressRow, 'position' | 'completeThroughMs'>
+
+/** @throws StoreRewoundError when the row is not the known one or a later one. */
+export function lockProgress(transaction: SimTransaction, { partition, version }: KnownProgress): Promise<void> {
+  return transaction.statement('lock progress', async () => {
+    await transaction.lock(progressKey(partition))
+    const row = transaction.get<ProgressRow>(progressKey(partition))
+    const isCurrent = row === undefined ? version === undefined : row.versionUs >= Number(version ?? 0)
+    if (!isCurrent) throw new StoreRewoundError(`what was stored of ${nameOf(partition)} at ${version} is gone`)
+  })
+}
+
+/** Neither the position nor the instant goes back. */
+export function saveProgress(
+  transaction: SimTransaction,
+  partition: LogPartition,
+  reached: Reached,
+): Promise<ProgressVersion> {
+  return transaction.statement('save progress', async () => {
+    await transaction.lock(progressKey(partition))
+    const kept = transaction.get<ProgressRow>(progressKey(partition))
+    return writeProgress(transaction, partition, {
+      position: Math.max(kept?.position ?? 0, reached.position),
+      completeThroughMs: Math.max(kept?.completeThroughMs ?? 0, reached.completeThroughMs),
+    })
+  })
+}
+
+/** As it is, with a new version. */
+export function touchProgress(transaction: SimTransaction, partition: LogPartition): Promise<ProgressVersion> {
+  return transaction.statement('touch progress', () => {
+    const row = transaction.get<ProgressRow>(progressKey(partition))
+    return row && writeProgress(transaction, partition, row)
+  })
+}
+
+export function resetProgress(
+  transaction: SimTransaction,
+  partition: LogPartition,
+  position: number,
+): Promise<ProgressVersion> {
+  return transaction.statement('reset progress', () => {
+    const row = transaction.get<ProgressRow>(progressKey(partition))
+    return row && writeProgress(transaction, partition, { ...row, position })
+  })
+}
+
+function writeProgress(transaction: SimTransaction, partition: LogPartition, reached: Reached): ProgressVersion {
+  const key = progressKey(partition)
+  const keptUs = transaction.get<ProgressRow>(key)?.versionUs ?? 0
+  const versionUs = Math.max(keptUs + 1, transaction.beganUs)
+  const { position, completeThroughMs } = reached
+  transaction.put(key, { position, completeThroughMs, versionUs } satisfies ProgressRow)
+  return String(versionUs)
+}

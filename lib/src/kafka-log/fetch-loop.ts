@@ -3,7 +3,7 @@
  * reader does not want now is left out of it. A broker that hangs holds up its own partitions only.
  *
  *   who wants? ──> none: sleep until woken
- *       └──> at least fetchEveryMs after the last one ──> fetch (the broker waits while it has nothing) ──> to each its part
+ *       └──> at least fetchEveryMs after the last one ──> fetch (the broker may hold it while it has nothing) ──> to each its part
  *
  * When the budget of the process is used up, only partitions whose reader waits with nothing at hand are fetched, so that all go on.
  */
@@ -21,6 +21,11 @@ import type { TopicRegistry } from './topic-registry.ts'
 
 /** How long a broker may hold a fetch while it has nothing. A partition that joins meanwhile waits so long at most. */
 export const pollMs = 500
+/**
+ * Of more partitions than this no fetch is held: each would be registered as waiting, and read once more in the end. They are asked
+ * again after fetchEveryMs, and their records are read so much later at most.
+ */
+const heldPartitionsMax = 256
 const requestBytesMax = 16 * 1024 * 1024
 /** What a fetch may bring while the budget is used up. */
 const scarceBytes = 1024 * 1024
@@ -127,7 +132,7 @@ export class FetchLoop {
   async #request(asked: ReadonlyMap<string, Asked>): Promise<FetchAnswer | undefined> {
     const { budget, cluster, metrics } = this.#deps
     const bytesMax = Math.max(scarceBytes, Math.min(requestBytesMax, budget.freeBytes))
-    let waitMs = pollMs
+    let waitMs = asked.size > heldPartitionsMax ? Math.max(0, pollMs - this.#config.fetchEveryMs) : pollMs
     for (const { reader } of asked.values()) waitMs = Math.min(waitMs, reader.waitMs ?? pollMs)
     metrics.fetches.inc({ kind: this.#session.isFull ? 'full' : 'incremental' })
     budget.reservedBytes += bytesMax

@@ -17,6 +17,7 @@ import { type KafkaCluster, keyOf } from './kafka-cluster.ts'
 import type { KafkaLogMetrics, PartitionLag } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import { PartitionReader } from './partition-reader.ts'
+import { ReadWaits } from './read-waits.ts'
 import type { RecordFraming } from './record-framing.ts'
 import { shardOf } from './shard-assigner.ts'
 import { samplePartitions, type TopicRegistry } from './topic-registry.ts'
@@ -38,6 +39,7 @@ export class KafkaLogConsumer implements LogConsumer {
   readonly #handler: PartitionHandler
   readonly #membership: GroupMembership
   readonly #offsets: GroupOffsets
+  readonly #waits: ReadWaits
   readonly #readers = new Map<string, PartitionReader>()
   readonly #loops = new Map<number, { readonly loop: FetchLoop; readonly running: Promise<void> }>()
   readonly #stopping = new AbortController()
@@ -51,6 +53,7 @@ export class KafkaLogConsumer implements LogConsumer {
     this.#config = config
     this.#deps = deps
     this.#handler = deps.handler
+    this.#waits = new ReadWaits(deps)
     const groupId = `${config.topicPrefix}.${group}`
     this.#membership = new GroupMembership(groupId, config, { ...deps, onAssigned: (own) => this.#assigned(own) })
     this.#offsets = new GroupOffsets(groupId, config, { ...deps, generation: () => this.#membership.generation })
@@ -158,6 +161,7 @@ export class KafkaLogConsumer implements LogConsumer {
   #makeReader(partition: LogPartition, incarnation: number): PartitionReader {
     return new PartitionReader(partition, incarnation, {
       ...this.#deps,
+      waits: this.#waits,
       bytesMax: this.#config.partitionFetchBytesMax,
       graceMs: 2 * pollMs + this.#config.fetchEveryMs + this.#config.requestTimeoutMs,
       nextSequence: this.#nextSequence,

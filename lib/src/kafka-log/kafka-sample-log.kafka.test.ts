@@ -268,6 +268,67 @@ test('more than the buffers hold is read in order and completely, and memory is 
   assert.equal(held?.values[0]?.value, 0)
 })
 
+test('fetches name what has changed; a session that the broker gives up, or counts otherwise, loses and repeats nothing', async () => {
+  const { log, registry } = await openLog()
+  await log.prepare([series.metricId])
+  const partitions = await log.partitions()
+  const session = watchSessions(log)
+  const member = await Member.join(log)
+  await Member.until([member], () => member.owned.size === partitions.length)
+  const readings = partitions.map((partition) => ({ partition, position: 0, found: [] as string[] }))
+  const written: string[] = []
+  for (let round = 0; round < 12; round++) {
+    written.push(`${round}`)
+    await log.append(partitions.map((partition) => ({ ...partition, payload: Buffer.from(`${round}`) })))
+    for (const one of readings) {
+      const { records, nextPosition } = await member.reader.read({ ...one, bytesMax, waitMs: 30_000 })
+      one.found.push(...words(records))
+      one.position = nextPosition
+      const end = await member.reader.read({ ...one, bytesMax, waitMs: 0 })
+      assert.deepEqual([end.records.length, end.atEnd], [0, true])
+    }
+    // Closed, or used by somebody else.
+    await session.disturb(round % 2 === 0 ? -1 : 'next')
+  }
+  for (const { found } of readings) assert.deepEqual(found, written)
+  const counts = async (name: string): Promise<Map<unknown, number>> => {
+    const { values } = (await registry.getSingleMetric(`minutely_kafka_${name}_total`)?.get()) ?? { values: [] }
+    return new Map(values.map(({ labels, value }) => [Object.values(labels)[0], value]))
+  }
+  const errors = await counts('fetch_errors')
+  assert.deepEqual([...errors.keys()].sort(), ['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH'])
+  const fetches = await counts('fetches')
+  const lost = [...errors.values()].reduce((sum, count) => sum + count, 0)
+  assert.equal(fetches.get('full'), 1 + lost)
+  assert.ok((fetches.get('incremental') ?? 0) > lost)
+})
+
+/** Sees the log's session with its broker, and spoils it. */
+function watchSessions(log: KafkaSampleLog): { disturb: (epoch: -1 | 'next') => Promise<void> } {
+  const { cluster } = log
+  const fetch = cluster.fetch.bind(cluster)
+  let last: { nodeId: number; sessionId: number; epoch: number } | undefined
+  cluster.fetch = async (nodeId, request, limits) => {
+    // The broker answers what is asked after it on the same connection.
+    last = { nodeId, sessionId: request.sessionId, epoch: request.epoch + 1 }
+    const answer = await fetch(nodeId, request, limits)
+    last = { ...last, sessionId: answer.sessionId }
+    return answer
+  }
+  return {
+    disturb: async (epoch) => {
+      if (last === undefined) return assert.fail('nothing was fetched')
+      const request = {
+        sessionId: last.sessionId,
+        epoch: epoch === 'next' ? last.epoch : epoch,
+        parts: [],
+        forgotten: [],
+      }
+      await fetch(last.nodeId, request, { waitMs: 0, bytesMax: 1 }).catch((error: Error) => error)
+    },
+  }
+}
+
 test('what is on its way to the brokers is bounded, and what did not fit is refused at once', async () => {
   const { log } = await openLog(testConfig({ sendBytesMax: 1_048_576 }))
   await log.prepare([series.metricId])

@@ -5,6 +5,7 @@ import { VirtualClock } from '../clock.ts'
 import { FetchBudget } from './fetch-budget.ts'
 import { ByteWriter } from './kafka-bytes.ts'
 import { type FetchTicket, PartitionReader } from './partition-reader.ts'
+import { ReadWaits } from './read-waits.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 import { PlainFraming, type RecordFraming, SchemaUnavailableError } from './record-framing.ts'
 
@@ -22,6 +23,7 @@ function rig(framing: RecordFraming = new PlainFraming()) {
     budget,
     framing,
     clock,
+    waits: new ReadWaits({ clock }),
     bytesMax: 10_000,
     graceMs,
     nextSequence,

@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
 import type { FetchBudget } from './fetch-budget.ts'
 import { keyOf, type TopicPartition } from './kafka-cluster.ts'
+import type { ReadWaits } from './read-waits.ts'
 import { damagedBatchReason, decodeRecordSet, type StoredRecord } from './record-batch.ts'
 import { type RecordFraming, UnreadableRecordError } from './record-framing.ts'
 
@@ -23,6 +24,7 @@ export interface PartitionReaderDeps {
   readonly budget: FetchBudget
   readonly framing: RecordFraming
   readonly clock: Clock
+  readonly waits: ReadWaits
   readonly bytesMax: number
   /** How much longer than asked a read waits for the answer of a fetch that tells whether this is the end. */
   readonly graceMs: number
@@ -72,7 +74,7 @@ export class PartitionReader implements TopicPartition {
   #waitMs: number | undefined
   /** The reader has waited as long as it wanted, and only wants to know whether this is the end. */
   #isOverdue = false
-  #notify: () => void = () => {}
+  #notify: () => void = nobody
 
   constructor({ topic, partition }: TopicPartition, incarnation: number, deps: PartitionReaderDeps) {
     this.topic = topic
@@ -171,7 +173,7 @@ export class PartitionReader implements TopicPartition {
         }
         this.#deps.onWanting(this)
         this.#isOverdue = nowMs >= untilMs
-        await this.#change(nowMs < untilMs ? untilMs - nowMs : untilMs + this.#deps.graceMs - nowMs, signal)
+        await this.#change(nowMs < untilMs ? untilMs : untilMs + this.#deps.graceMs, signal)
       }
     } finally {
       this.#waitMs = undefined
@@ -281,16 +283,12 @@ export class PartitionReader implements TopicPartition {
     this.#blocks.length = 0
   }
 
-  async #change(atMostMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const wake = (): void => resolve()
-    this.#notify = wake
-    const cancel = this.#deps.clock.schedule(atMostMs, wake)
-    signal?.addEventListener('abort', wake)
-    await promise
-    // The signal lives as long as the reader: what is left on it would pile up.
-    signal?.removeEventListener('abort', wake)
-    this.#notify = () => {}
-    cancel()
+  async #change(untilMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const wait = this.#deps.waits.begin(untilMs, signal)
+    this.#notify = wait.end
+    await wait.ended
+    this.#notify = nobody
   }
 }
+
+function nobody(): void {}

@@ -11,6 +11,7 @@ import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
 import { BenchBroker } from './topics/bench-broker.ts'
+import { benchClients } from './topics/bench-log.ts'
 import { type CaseSettings, runCase } from './topics/topics-case.ts'
 import { type CaseFigures, type CaseSpec, nameOf, parseCase, parseLoad, topicsReport } from './topics/topics-report.ts'
 
@@ -23,6 +24,7 @@ const usage = `node_modules/.bin/node loadtest/src/topics-bench.ts [options]
   --loads <ms,...>     time between two flushes[/fetches of a reader]; the first also during rebalances (250,100,1000,250/1000)
   --seconds <n>        of each load (60)
   --warm-up <case>     not reported; none for no warm-up (200)
+  --client <name>      ours, or platformatic: @platformatic/kafka's producer and consumer in their place (ours)
   --report <file>      writes the tables there
   --profile <folder>   writes CPU profiles of writer and readers there`
 
@@ -61,6 +63,7 @@ function readOptions(): {
         loads: text('250,100,1000,250/1000'),
         seconds: text('60'),
         'warm-up': text('200'),
+        client: text('ours'),
         report: { type: 'string' },
         profile: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -75,6 +78,8 @@ function readOptions(): {
       throw new Error(`--${name} ${written}: a whole number above 0 is needed`)
     }
     const partitions = number('partitions', values.partitions)
+    const client = benchClients.find((name) => name === values.client)
+    if (client === undefined) throw new Error(`--client ${values.client}: there are ${benchClients.join(' and ')}`)
     return {
       cases: values.topics.split(',').map((written) => parseCase(written, partitions)),
       warmUp: values['warm-up'] === 'none' ? undefined : parseCase(values['warm-up'], partitions),
@@ -83,6 +88,7 @@ function readOptions(): {
         seriesPerHost: number('series', values.series),
         loads: values.loads.split(',').map((written) => parseLoad(written, defaultFetchEveryMs)),
         seconds: number('seconds', values.seconds),
+        client,
         profile: values.profile,
         onProgress: (message) => void process.stderr.write(`  ${message}\n`),
       },

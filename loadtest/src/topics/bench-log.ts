@@ -15,6 +15,18 @@ export interface BenchLogOptions {
   readonly topicsMax: number
   readonly sessionTimeoutMs: number
   readonly load: LoadShape
+  readonly client: BenchClient
+  /** Of the first load: the other client's pace cannot be changed. */
+  readonly fetchEveryMs: number
+}
+
+/** Whose producer and consumer are measured: those of lib/src/kafka-log, or @platformatic/kafka. */
+export type BenchClient = (typeof benchClients)[number]
+export const benchClients = ['ours', 'platformatic'] as const
+
+/** What the benchmark needs of a log. */
+export type BenchLog = Pick<KafkaSampleLog, 'route' | 'append' | 'join' | 'partitions' | 'prepare' | 'stop'> & {
+  readonly cluster: Pick<KafkaSampleLog['cluster'], 'deleteTopics'>
 }
 
 export const clock = new SystemClock()
@@ -26,7 +38,7 @@ export function givenOptions(): BenchLogOptions {
 /** The log looks at `config.fetchEveryMs` before each fetch, so that one process can be measured with several. */
 export async function openBenchLog(
   options: BenchLogOptions,
-): Promise<{ sampleLog: KafkaSampleLog; config: { fetchEveryMs: number } }> {
+): Promise<{ sampleLog: BenchLog; config: { fetchEveryMs: number } }> {
   const { brokers, topicPrefix, partitionCount, topicsMax, sessionTimeoutMs } = options
   const { kafka } = loadConfig({ kafka: kafkaLogSettings }, {})
   const config = { ...kafka, topicPrefix, partitionCount, topicsMax, sessionTimeoutMs }
@@ -39,5 +51,8 @@ export async function openBenchLog(
     registry: createRegistry(),
   })
   await sampleLog.start()
-  return { sampleLog, config: patient }
+  if (options.client === 'ours') return { sampleLog, config: patient }
+  // Loaded only then: it is not small.
+  const { PlatformaticLog } = await import('./platformatic-log.ts')
+  return { sampleLog: new PlatformaticLog(options, { topics: sampleLog }), config: patient }
 }

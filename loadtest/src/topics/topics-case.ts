@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { costOf } from '../process-cost.ts'
 import type { BenchBroker } from './bench-broker.ts'
-import { type BenchLogOptions, clock } from './bench-log.ts'
+import { type BenchClient, type BenchLogOptions, clock } from './bench-log.ts'
 import { BenchProcess } from './bench-process.ts'
 import type {
   CaseFigures,
@@ -32,6 +32,7 @@ export interface CaseSettings {
   /** The first also while the group changes. */
   readonly loads: readonly LoadSpec[]
   readonly seconds: number
+  readonly client: BenchClient
   /** A folder for CPU profiles of all processes. */
   readonly profile: string | undefined
   readonly onProgress: (message: string) => void
@@ -40,6 +41,8 @@ export interface CaseSettings {
 export async function runCase(spec: CaseSpec, settings: CaseSettings, broker: BenchBroker): Promise<CaseFigures> {
   const { metricCount, partitionCount, topicsMax } = spec
   const { hostCount, seriesPerHost, profile, onProgress } = settings
+  const [first] = settings.loads
+  if (first === undefined) throw new Error('BUG: no load')
   const options: BenchLogOptions = {
     brokers: broker.address,
     topicPrefix: `bench-${randomUUID().slice(0, 8)}`,
@@ -47,9 +50,9 @@ export async function runCase(spec: CaseSpec, settings: CaseSettings, broker: Be
     topicsMax,
     sessionTimeoutMs,
     load: { hostCount, seriesPerHost, metricCount },
+    client: settings.client,
+    fetchEveryMs: first.fetchEveryMs,
   }
-  const [first] = settings.loads
-  if (first === undefined) throw new Error('BUG: no load')
   const started: BenchProcess[] = []
   const begin = (script: string): BenchProcess => {
     const one = new BenchProcess(script, options, { profile })

@@ -5,8 +5,13 @@
 const sizeAtFirst = 256
 
 export class ByteWriter {
-  #bytes = Buffer.allocUnsafe(sizeAtFirst)
+  #bytes: Buffer
   #length = 0
+
+  /** Room for so many bytes at first; it grows. */
+  constructor(size = sizeAtFirst) {
+    this.#bytes = Buffer.allocUnsafe(size)
+  }
 
   /** What was written; not a copy. */
   get bytes(): Buffer {
@@ -41,9 +46,12 @@ export class ByteWriter {
   /** A string of protocol messages: 16-bit length first, -1 for null. */
   string(value: string | null): this {
     if (value === null) return this.int16(-1)
-    const length = Buffer.byteLength(value)
-    this.int16(length)
-    const at = this.#reserve(length)
+    return this.int16(Buffer.byteLength(value)).text(value)
+  }
+
+  /** As UTF-8, without its length. */
+  text(value: string): this {
+    const at = this.#reserve(Buffer.byteLength(value))
     this.#bytes.write(value, at, 'utf8')
     return this
   }
@@ -80,6 +88,14 @@ export class ByteWriter {
     }
     return at
   }
+}
+
+/** How many bytes ByteWriter.varint takes. */
+export function varintBytes(value: number): number {
+  const zigZag = ((value << 1) ^ (value >> 31)) >>> 0
+  let bytes = 1
+  for (let left = zigZag >>> 7; left > 0; left >>>= 7) bytes++
+  return bytes
 }
 
 export class ByteReader {

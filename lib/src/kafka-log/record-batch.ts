@@ -10,7 +10,7 @@
  */
 import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { crc32c } from './crc32c.ts'
-import { ByteReader, ByteWriter } from './kafka-bytes.ts'
+import { ByteReader, ByteWriter, varintBytes } from './kafka-bytes.ts'
 
 export type RecordHeaders = Readonly<Record<string, Buffer>>
 
@@ -38,6 +38,7 @@ export interface RecordSet {
 
 /** Of a dead letter that is a whole batch. */
 export const damagedBatchReason = 'bad-batch'
+const nothing = Buffer.alloc(0)
 const headBytes = 61
 const lengthAt = 8
 const magicAt = 16
@@ -62,38 +63,44 @@ export function encodeRecordBatch(
   records: readonly OutgoingRecord[],
   { nowMs, compressBytesMin }: { nowMs: number; compressBytesMin: number },
 ): Buffer {
-  const writer = new ByteWriter()
-  for (const [index, record] of records.entries()) writeRecord(writer, record, index)
-  let body = writer.bytes
-  let attributes = 0
-  if (body.length >= compressBytesMin) {
-    const packed = zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
-    if (packed.length < body.length) {
-      body = packed
-      attributes = zstd
-    }
-  }
-  const batch = Buffer.allocUnsafe(headBytes + body.length)
-  const head = new ByteWriter().int64(0).int32(batch.length - lengthAt - 4)
-  head.int32(-1).int8(2).int32(0).int16(attributes)
-  head.int32(records.length - 1)
-  head.int64(Math.floor(nowMs)).int64(Math.floor(nowMs))
-  head.int64(-1).int16(-1).int32(-1).int32(records.length)
-  batch.set(head.bytes)
-  batch.set(body, headBytes)
+  let bytesMax = headBytes
+  for (const record of records) bytesMax += recordBytes(record)
+  const writer = new ByteWriter(bytesMax)
+  // Length, checksum and compression are filled in when they are known.
+  writer.int64(0).int32(0).int32(-1).int8(2).int32(0).int16(0)
+  writer.int32(records.length - 1)
+  writer.int64(Math.floor(nowMs)).int64(Math.floor(nowMs))
+  writer.int64(-1).int16(-1).int32(-1).int32(records.length)
+  for (let index = 0; index < records.length; index++) writeRecord(writer, records[index] as OutgoingRecord, index)
+  const batch = compressed(writer.bytes, compressBytesMin)
+  batch.writeInt32BE(batch.length - lengthAt - 4, lengthAt)
   batch.writeUInt32BE(crc32c(batch.subarray(attributesAt)), crcAt)
   return batch
 }
 
+function compressed(batch: Buffer, bytesMin: number): Buffer {
+  if (batch.length - headBytes < bytesMin) return batch
+  const packed = zstdCompressSync(batch.subarray(headBytes), { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+  if (packed.length >= batch.length - headBytes) return batch
+  batch.writeInt16BE(zstd, attributesAt)
+  return Buffer.concat([batch.subarray(0, headBytes), packed])
+}
+
 function writeRecord(writer: ByteWriter, { value, headers }: OutgoingRecord, offsetDelta: number): void {
-  const entries = Object.entries(headers)
-  const head = new ByteWriter().int8(0).varint(0).varint(offsetDelta).varint(-1).varint(value.length)
-  const tail = new ByteWriter().varint(entries.length)
-  for (const [key, content] of entries) {
-    tail.varint(Buffer.byteLength(key)).raw(Buffer.from(key)).varint(content.length).raw(content)
+  const names = Object.keys(headers)
+  // Attributes, time and the length of no key take a byte each.
+  let length = 3 + varintBytes(offsetDelta) + varintBytes(value.length) + value.length + varintBytes(names.length)
+  for (const name of names) {
+    const nameBytes = Buffer.byteLength(name)
+    const contentBytes = headers[name]?.length ?? 0
+    length += varintBytes(nameBytes) + nameBytes + varintBytes(contentBytes) + contentBytes
   }
-  writer.varint(head.bytes.length + value.length + tail.bytes.length)
-  writer.raw(head.bytes).raw(value).raw(tail.bytes)
+  writer.varint(length).int8(0).varint(0).varint(offsetDelta).varint(-1)
+  writer.varint(value.length).raw(value).varint(names.length)
+  for (const name of names) {
+    const content = headers[name] ?? nothing
+    writer.varint(Buffer.byteLength(name)).text(name).varint(content.length).raw(content)
+  }
 }
 
 /** The whole batches at the beginning of `bytes`; a broker cuts the last one where its limit is. */

@@ -30,7 +30,8 @@ appender.out.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
 `
 
 /** `ports`: those of the brokers, then as many for the controllers. */
-export async function startKafka({ folder, ports, heapMb, isTemporary, watchdog, logFile, onProgress }) {
+export async function startKafka(options) {
+  const { folder, ports, heapMb, isTemporary, kafkaSettings, watchdog, logFile, onProgress } = options
   const grace = isTemporary ? { graceMs: hastyStopMs } : {}
   const jars = await ensureArtefacts('kafka', onProgress)
   const count = ports.length / 2
@@ -49,7 +50,7 @@ export async function startKafka({ folder, ports, heapMb, isTemporary, watchdog,
   for (const broker of settings) {
     const file = join(broker.folder, 'server.properties')
     await mkdir(broker.folder, { recursive: true })
-    await writeFile(file, properties(broker))
+    await writeFile(file, [properties(broker), ...kafkaSettings].join('\n'))
     if (!isFormatted) await format({ java, file, clusterId })
   }
   if (!isFormatted) for (const broker of settings) await writeFile(join(broker.folder, 'formatted'), '')

@@ -12,6 +12,7 @@ const usage = `npm run servers -- [options]
   --free-ports            take free ports instead of 9092, 8081, 6379, 5432
   --kafka-port, --registry-port, --redis-port, --postgres-port <port>
   --kafka-brokers 1|3     three take three ports from --kafka-port on; the controllers take as many after them
+  --kafka-setting <a=b>   a line of the brokers' server.properties; may be given several times
   --kafka-heap-mb <n>     memory of each broker's heap (1024, or 256 each for three)
   --redis-memory-mb <n>   where Redis begins to evict (1024)
   --json                  print one line of JSON when all are ready, everything else to stderr`
@@ -28,6 +29,7 @@ const settings = {
   'redis-port': { type: 'string', default: '6379' },
   'postgres-port': { type: 'string', default: '5432' },
   'kafka-brokers': { type: 'string', default: '1' },
+  'kafka-setting': { type: 'string', multiple: true, default: [] },
   'kafka-heap-mb': { type: 'string' },
   'redis-memory-mb': { type: 'string', default: '1024' },
   json: { type: 'boolean', default: false },
@@ -50,6 +52,8 @@ function check(values) {
   const brokers = wholeNumber(values, 'kafka-brokers', { min: 1, max: 3 })
   if (brokers === 2) throw new Error('--kafka-brokers 2: two survive no failure, take 1 or 3')
   const port = (name) => wholeNumber(values, `${name}-port`, { min: 1, max: 65_535 })
+  const wrong = values['kafka-setting'].find((line) => !/^[\w.]+=/.test(line))
+  if (wrong !== undefined) throw new Error(`--kafka-setting ${wrong}: it is written name=value`)
   return {
     wanted: servers.filter((name) => only.includes(name)),
     dataDir: values['data-dir'],
@@ -57,6 +61,7 @@ function check(values) {
     isTemporary: values.temporary,
     isJson: values.json,
     brokers,
+    kafkaSettings: values['kafka-setting'],
     heapMb: wholeNumber({ 'kafka-heap-mb': brokers === 1 ? '1024' : '256', ...values }, 'kafka-heap-mb', {
       min: 128,
       max: 65_536,

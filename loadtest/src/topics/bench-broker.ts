@@ -1,4 +1,4 @@
-/** A Kafka broker of the benchmark's own: started by scripts/servers.mjs in a temporary folder, stopped with us. */
+/** A Kafka broker of our own: started by scripts/servers.mjs, stopped with us. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -18,10 +18,11 @@ export class BenchBroker {
     this.pid = pid
   }
 
-  static async start(): Promise<BenchBroker> {
-    const options = ['--json', '--free-ports', '--temporary', '--only', 'kafka', '--kafka-heap-mb', String(heapMb)]
+  /** `options`: of scripts/servers.mjs. */
+  static async start(options: readonly string[] = ['--free-ports', '--temporary']): Promise<BenchBroker> {
+    const always = ['--json', '--only', 'kafka', '--kafka-heap-mb', String(heapMb)]
     // The channel, so that it ends with us.
-    const child = spawn(process.execPath, [script, ...options], {
+    const child = spawn(process.execPath, [script, ...always, ...options], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       detached: true,
     })

@@ -40,9 +40,9 @@ try {
   for (const spec of cases) {
     say(`${nameOf(spec)} ...`)
     figures.push(await runCase(spec, settings, broker))
-    say(topicsReport(figures))
+    say(tables(figures))
   }
-  if (report !== undefined) await writeFile(report, topicsReport(figures))
+  if (report !== undefined) await writeFile(report, tables(figures))
 } finally {
   await broker.stop()
 }
@@ -98,6 +98,11 @@ function readOptions(): {
     process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
     return process.exit(2)
   }
+}
+
+function tables(figures: CaseFigures[]): string {
+  const whose = settings.client === 'ours' ? '' : `Client: ${settings.client}.\n\n`
+  return `${whose}${topicsReport(figures)}`
 }
 
 function say(line: string): void {

@@ -22,9 +22,20 @@ test('knows which cells of a minute were acknowledged, and tried, by when', () =
 test('counts a batch once, however often it is sent', () => {
   const ledger = new DeliveryLedger()
   for (const nowMs of [1_000, 2_000]) ledger.attempt(1, cell(0), { nowMs })
-  ledger.fail('503')
+  ledger.fail('503', { nowMs: 5_000 })
   ledger.attempt(1, cell(1), { nowMs: 3_000 })
   for (const nowMs of [4_000, 5_000]) ledger.acknowledge(1, cell(0), { nowMs })
-  assert.deepEqual(ledger.totals(), { acknowledged: 1, refused: 0, unknown: 1, failedTries: { 503: 1 } })
+  const { troubledSeconds, unavailableSeconds, ...totals } = ledger.totals()
+  assert.deepEqual(totals, { acknowledged: 1, refused: 0, unknown: 1, failedTries: { 503: 1 } })
   assert.equal(ledger.acknowledgedCells(1, minute, { beforeMs: 4_001 }), 1, 'since the first time')
+})
+
+test('counts the seconds in which a try failed, and those in which nothing else happened', () => {
+  const ledger = new DeliveryLedger()
+  for (const index of [0, 1]) ledger.attempt(1, cell(index), { nowMs: 1_000 })
+  for (const nowMs of [2_000, 2_999, 3_500, 7_000]) ledger.fail('503', { nowMs })
+  ledger.acknowledge(1, cell(0), { nowMs: 3_999 })
+  ledger.acknowledge(1, cell(1), { nowMs: 5_000 })
+  const { troubledSeconds, unavailableSeconds } = ledger.totals()
+  assert.deepEqual({ troubledSeconds, unavailableSeconds }, { troubledSeconds: 3, unavailableSeconds: 2 })
 })

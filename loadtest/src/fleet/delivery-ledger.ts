@@ -23,6 +23,9 @@ export interface LedgerTotals {
   readonly unknown: number
   /** Tries that were answered otherwise or not at all, by what came: a status, or an error's code. */
   readonly failedTries: Readonly<Record<string, number>>
+  /** Seconds of the wall clock in which a try failed, and those of them in which nothing was acknowledged either. */
+  readonly troubledSeconds: number
+  readonly unavailableSeconds: number
 }
 
 export class DeliveryLedger {
@@ -30,6 +33,9 @@ export class DeliveryLedger {
   readonly #deliveries = new Map<number, Map<number, Delivery>>()
   readonly #failedTries = new Map<string, number>()
   readonly #refusals: string[] = []
+  /** Seconds since the epoch, of a run at most. */
+  readonly #failedSeconds = new Set<number>()
+  readonly #acknowledgedSeconds = new Set<number>()
   #acknowledged = 0
   #attempted = 0
 
@@ -45,6 +51,7 @@ export class DeliveryLedger {
     const delivery = this.#deliveries.get(host)?.get(cellStartMs)
     if (delivery === undefined || delivery.acknowledgedAtMs !== undefined) return
     delivery.acknowledgedAtMs = nowMs
+    this.#acknowledgedSeconds.add(Math.floor(nowMs / 1_000))
     this.#acknowledged++
   }
 
@@ -54,7 +61,8 @@ export class DeliveryLedger {
   }
 
   /** It will be sent again. */
-  fail(reason: string): void {
+  fail(reason: string, { nowMs }: { nowMs: number }): void {
+    this.#failedSeconds.add(Math.floor(nowMs / 1_000))
     this.#failedTries.set(reason, (this.#failedTries.get(reason) ?? 0) + 1)
   }
 
@@ -70,6 +78,8 @@ export class DeliveryLedger {
       refused,
       unknown: this.#attempted - this.#acknowledged - refused,
       failedTries: Object.fromEntries(this.#failedTries),
+      troubledSeconds: this.#failedSeconds.size,
+      unavailableSeconds: this.#failedSeconds.difference(this.#acknowledgedSeconds).size,
     }
   }
 

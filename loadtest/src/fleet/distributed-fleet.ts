@@ -21,6 +21,8 @@ export interface DistributedFleetConfig extends FleetSize {
   readonly logDir: string
   /** For every service that knows them. */
   readonly settings?: Readonly<Record<string, string>>
+  /** A module for each aggregator to load first, below the root of the repository. */
+  readonly aggregatorPreload?: string
 }
 
 const readyDeadlineMs = 60_000
@@ -46,7 +48,9 @@ export class DistributedFleet {
       Array.from({ length: count }, (_, index) => {
         const name = `${kind}-${index + 1}`
         const settings = settingsOf(kind, { ...config, prefix: this.prefix })
-        return new ServiceProcess({ name, main: mains[kind], settings, logFile: join(config.logDir, `${name}.log`) })
+        const { aggregatorPreload: preload } = kind === 'aggregator' ? config : {}
+        const logFile = join(config.logDir, `${name}.log`)
+        return new ServiceProcess({ name, main: mains[kind], settings, logFile, ...(preload && { preload }) })
       })
     this.collectors = make('collector', config.collectors)
     this.aggregators = make('aggregator', config.aggregators)

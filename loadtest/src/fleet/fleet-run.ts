@@ -4,16 +4,16 @@
  *
  *   agents ──> collectors ──> Kafka ──> aggregators ──> PostgreSQL, Redis ──> query APIs <── final watch, checker
  */
-import { GeneratedFleet } from '../generated-fleet.ts'
-import { sampleOf } from '../load-plan.ts'
-import { DeliveryLedger } from './delivery-ledger.ts'
+import type { GeneratedFleet } from '../generated-fleet.ts'
+import type { DeliveryLedger } from './delivery-ledger.ts'
 import { DistributedFleet, type FleetSize } from './distributed-fleet.ts'
-import { FinalWatch } from './final-watch.ts'
-import { checkFleetExactly, type FleetCheckResult } from './fleet-checker.ts'
-import { GeneratedAgents } from './generated-agents.ts'
+import type { FinalWatch } from './final-watch.ts'
+import type { FleetCheckResult } from './fleet-checker.ts'
+import type { GeneratedAgents } from './generated-agents.ts'
 import { redisCommand } from './redis-command.ts'
 import type { ServerAddresses } from './server-addresses.ts'
 import { TcpGate } from './tcp-gate.ts'
+import { WatchedLoad } from './watched-load.ts'
 
 export interface FleetRunConfig extends FleetSize {
   readonly hosts: number
@@ -24,18 +24,13 @@ export interface FleetRunConfig extends FleetSize {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-const requestsMax = 64
-const watchedHosts = 8
-const watchEveryMs = 250
-/** The aggregators' default. */
-const latenessMs = 10_000
-
 export class FleetRun {
   readonly services: DistributedFleet
   readonly agents: GeneratedAgents
   readonly watch: FinalWatch
-  readonly ledger = new DeliveryLedger()
+  readonly ledger: DeliveryLedger
   readonly generated: GeneratedFleet
+  readonly #load: WatchedLoad
   readonly #registryGate: TcpGate
   readonly #servers: ServerAddresses
 
@@ -52,32 +47,19 @@ export class FleetRun {
   private constructor(config: FleetRunConfig, deps: { gate: TcpGate; onProgress?: (message: string) => void }) {
     this.#registryGate = deps.gate
     this.#servers = config.servers
-    this.services = new DistributedFleet(
-      { ...config, servers: { ...config.servers, schemaRegistryUrl: deps.gate.url } },
-      deps,
-    )
-    this.generated = new GeneratedFleet({ hostCount: config.hosts, metricCount: config.metrics, seed: config.seed })
-    const { ledger, services } = this
-    this.agents = new GeneratedAgents(
-      { fleet: this.generated, requestsMax },
-      { ledger, collectorUrls: services.collectorUrls, random: Math.random },
-    )
-    this.watch = new FinalWatch(
-      {
-        fleet: this.generated,
-        hosts: sampleOf(config.hosts, { size: watchedHosts }),
-        latenessMs,
-        everyMs: watchEveryMs,
-      },
-      { ledger, startMs: () => this.agents.startMs, queryUrls: services.queryUrls },
-    )
+    const servers = { ...config.servers, schemaRegistryUrl: deps.gate.url }
+    this.services = new DistributedFleet({ ...config, servers }, deps)
+    this.#load = new WatchedLoad(config, this.services)
+    this.agents = this.#load.agents
+    this.watch = this.#load.watch
+    this.ledger = this.#load.ledger
+    this.generated = this.#load.generated
   }
 
   /** Until all services are ready and the agents have begun. */
   async start(): Promise<void> {
     await this.services.start()
-    this.agents.start()
-    this.watch.start()
+    this.#load.start()
   }
 
   /** For our services, and for good. */
@@ -91,23 +73,16 @@ export class FleetRun {
 
   /** The agents end with the cell in progress; resolves when every batch is delivered. */
   async endLoad(): Promise<void> {
-    await this.agents.finish()
+    await this.#load.endLoad()
   }
 
   async check(bounds: { deadlineMs: number; signal?: AbortSignal }): Promise<FleetCheckResult> {
-    return checkFleetExactly({
-      ...bounds,
-      fleet: this.generated,
-      ledger: this.ledger,
-      startMs: this.agents.startMs,
-      endMs: this.agents.endMs,
-      queryUrls: this.services.queryUrls,
-    })
+    return this.#load.check(bounds)
   }
 
   /** @returns a line for each service that did not stop as it should. */
   async stop(): Promise<string[]> {
-    await Promise.all([this.watch.stop(), this.agents.stop()])
+    await this.#load.stop()
     const problems = await this.services.stop()
     this.#registryGate.close()
     return problems

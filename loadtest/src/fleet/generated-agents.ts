@@ -23,6 +23,13 @@ const refusedForGood = new Set([400, 413, 415, 422])
 /** Of an agent; past it the oldest is dropped. 2 h. */
 const waitingBatchesMax = 480
 
+export interface GeneratedAgentsConfig {
+  readonly fleet: GeneratedFleet
+  readonly requestsMax: number
+  /** How much later than it is due a host sends everything, ms: samples of minutes that are closed. 0 unless given. */
+  readonly lagMsOf?: (host: number) => number
+}
+
 export interface GeneratedAgentsDeps {
   readonly ledger: DeliveryLedger
   /** All there are, dead ones included, as behind a load balancer that does not know yet. */
@@ -43,12 +50,15 @@ export class GeneratedAgents {
   readonly #connections: Agent
   readonly #cut = new AbortController()
   #running: Promise<unknown> = Promise.resolve()
+  readonly #lagMsOf: (host: number) => number
+  readonly #ending = new AbortController()
   #turn = 0
   #endMs = Number.POSITIVE_INFINITY
   #startMs = 0
 
-  constructor(config: { fleet: GeneratedFleet; requestsMax: number }, deps: GeneratedAgentsDeps) {
+  constructor(config: GeneratedAgentsConfig, deps: GeneratedAgentsDeps) {
     this.#fleet = config.fleet
+    this.#lagMsOf = config.lagMsOf ?? (() => 0)
     this.#deps = deps
     this.#permits = new Permits(config.requestsMax)
     this.#connections = new Agent({ keepAlive: true, maxSockets: config.requestsMax })
@@ -73,6 +83,7 @@ export class GeneratedAgents {
   /** The cell in progress is the last; resolves when every batch is acknowledged or refused. */
   async finish(): Promise<void> {
     this.#endMs = Math.ceil(Date.now() / cellMs) * cellMs
+    this.#ending.abort()
     await this.#running
   }
 
@@ -89,6 +100,8 @@ export class GeneratedAgents {
     let shipping = Promise.resolve()
     let isShipping = false
     for (let cell = this.#startMs; cell < this.#endMs; cell += cellMs) {
+      // Who lags catches up in the end.
+      await this.#sleep(cell + cellMs + phaseMs + this.#lagMsOf(host) - Date.now(), this.#ending.signal)
       await this.#sleep(cell + cellMs + phaseMs - Date.now())
       if (this.#cut.signal.aborted) break
       waiting.push(cell)
@@ -124,7 +137,8 @@ export class GeneratedAgents {
     ledger.attempt(host, cell, { nowMs: Date.now() })
     const answer = await this.#post(this.#fleet.body(host, { startMs: cell, sentAtMs: Date.now() }))
     if (answer instanceof Error) {
-      if (!this.#cut.signal.aborted) ledger.fail((answer as NodeJS.ErrnoException).code ?? answer.message)
+      if (!this.#cut.signal.aborted)
+        ledger.fail((answer as NodeJS.ErrnoException).code ?? answer.message, { nowMs: Date.now() })
       return 0
     }
     const { status, retryAfterS, text } = answer
@@ -138,7 +152,7 @@ export class GeneratedAgents {
       ledger.refuse(`${this.#name(host, cell)}: ${status} ${text}`)
       return null
     }
-    ledger.fail(String(status))
+    ledger.fail(String(status), { nowMs: Date.now() })
     return retryAfterS * 1_000
   }
 
@@ -161,8 +175,9 @@ export class GeneratedAgents {
     return promise
   }
 
-  async #sleep(durationMs: number): Promise<void> {
-    if (durationMs > 0) await delay(durationMs, undefined, { signal: this.#cut.signal }).catch(() => {})
+  async #sleep(durationMs: number, orUntil?: AbortSignal): Promise<void> {
+    const signal = orUntil === undefined ? this.#cut.signal : AbortSignal.any([this.#cut.signal, orUntil])
+    if (durationMs > 0) await delay(durationMs, undefined, { signal }).catch(() => {})
   }
 
   #name(host: number, cell: number): string {

@@ -24,6 +24,8 @@ export interface ServiceProcessOptions {
   readonly main: string
   readonly settings: Readonly<Record<string, string>>
   readonly logFile: string
+  /** A module that is loaded before main, below the root too. */
+  readonly preload?: string
 }
 
 export type ServiceState = 'new' | 'running' | 'paused' | 'ended'
@@ -64,8 +66,9 @@ export class ServiceProcess {
 
   /** Resolves when it listens; rejects with what it said when it ends before. May be called again after it ended. */
   async start(): Promise<void> {
-    const { name, main, settings, logFile } = this.#options
-    const child = spawn(process.execPath, [fileURLToPath(new URL(main, root))], {
+    const { name, main, settings, logFile, preload } = this.#options
+    const first = preload === undefined ? [] : ['--import', new URL(preload, root).href]
+    const child = spawn(process.execPath, [...first, fileURLToPath(new URL(main, root))], {
       env: { ...foreignEnvironment(), MINUTELY_HOST: '127.0.0.1', MINUTELY_PORT: '0', ...settings },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
@@ -92,6 +95,16 @@ export class ServiceProcess {
     })
     this.#url = await listening.promise
     this.#hasListened = true
+  }
+
+  /** Of the present process, or the last one: resolves with its exit code, null if a signal ended it. */
+  get ended(): Promise<number | null> {
+    return this.#ended
+  }
+
+  /** A message on its IPC channel. */
+  tell(message: object): void {
+    if (this.#child?.connected) this.#child.send(message, () => {})
   }
 
   /** Until /readyz is 200. */

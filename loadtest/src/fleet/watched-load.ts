@@ -1,0 +1,78 @@
+/**
+ * Generated agents that send to collectors, readers that watch what the query APIs call final, a ledger of every batch, and the
+ * exact check in the end: whatever the services are, in one process or many.
+ */
+import { GeneratedFleet } from '../generated-fleet.ts'
+import { sampleOf } from '../load-plan.ts'
+import { DeliveryLedger } from './delivery-ledger.ts'
+import { FinalWatch } from './final-watch.ts'
+import { checkFleetExactly, type FleetCheckResult } from './fleet-checker.ts'
+import { GeneratedAgents } from './generated-agents.ts'
+
+export interface WatchedLoadConfig {
+  readonly hosts: number
+  readonly metrics: number
+  readonly seed: number
+  /** How much later than it is due a host sends everything, ms. */
+  readonly lagMsOf?: (host: number) => number
+}
+
+export interface WatchedLoadDeps {
+  readonly collectorUrls: () => readonly string[]
+  readonly queryUrls: () => readonly string[]
+}
+
+const requestsMax = 64
+const watchedHosts = 8
+const watchEveryMs = 250
+/** The aggregators' default. */
+const latenessMs = 10_000
+
+export class WatchedLoad {
+  readonly agents: GeneratedAgents
+  readonly watch: FinalWatch
+  readonly ledger = new DeliveryLedger()
+  readonly generated: GeneratedFleet
+  readonly #deps: WatchedLoadDeps
+
+  constructor(config: WatchedLoadConfig, deps: WatchedLoadDeps) {
+    const { hosts, metrics, seed, lagMsOf } = config
+    const { ledger } = this
+    this.#deps = deps
+    this.generated = new GeneratedFleet({ hostCount: hosts, metricCount: metrics, seed })
+    const agents = new GeneratedAgents(
+      { fleet: this.generated, requestsMax, ...(lagMsOf && { lagMsOf }) },
+      { ledger, collectorUrls: deps.collectorUrls, random: Math.random },
+    )
+    this.agents = agents
+    this.watch = new FinalWatch(
+      { fleet: this.generated, hosts: sampleOf(hosts, { size: watchedHosts }), latenessMs, everyMs: watchEveryMs },
+      { ledger, startMs: () => agents.startMs, queryUrls: deps.queryUrls },
+    )
+  }
+
+  start(): void {
+    this.agents.start()
+    this.watch.start()
+  }
+
+  /** The agents end with the cell in progress; resolves when every batch is delivered. */
+  async endLoad(): Promise<void> {
+    await this.agents.finish()
+  }
+
+  async check(bounds: { deadlineMs: number; signal?: AbortSignal }): Promise<FleetCheckResult> {
+    return checkFleetExactly({
+      ...bounds,
+      fleet: this.generated,
+      ledger: this.ledger,
+      startMs: this.agents.startMs,
+      endMs: this.agents.endMs,
+      queryUrls: this.#deps.queryUrls,
+    })
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.watch.stop(), this.agents.stop()])
+  }
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type ChaosOptions, readChaosCommand } from './chaos-options.ts'
+
+const nowMs = 1_795_000_123_456
+const optionsOf = (args: string[]): ChaosOptions => {
+  const command = readChaosCommand(args, { nowMs })
+  assert.ok(command.kind === 'run')
+  return command.options
+}
+
+test('without options it breaks the distributed form for two minutes, by a seed of the clock', () => {
+  const { minutes, seed, isEmbedded, only, pauseMs } = optionsOf([])
+  assert.deepEqual(
+    { minutes, seed, isEmbedded, only, pauseMs },
+    {
+      ...{ minutes: 2, seed: 123_456, isEmbedded: false },
+      ...{ only: undefined, pauseMs: 25_000 },
+    },
+  )
+})
+
+test('long runs pause for 90 s, unless another time is given', () => {
+  assert.equal(optionsOf(['--minutes', '30']).pauseMs, 90_000)
+  assert.equal(optionsOf(['--minutes', '30', '--pause', '15']).pauseMs, 15_000)
+})
+
+test('kinds, parts of minutes and the embedded form are taken', () => {
+  const { minutes, only, isEmbedded } = optionsOf(['--embedded', '--minutes', '0.5', '--only', 'a, b'])
+  assert.deepEqual({ minutes, only, isEmbedded }, { minutes: 0.5, only: ['a', 'b'], isEmbedded: true })
+  assert.deepEqual(readChaosCommand(['--list', '--embedded'], { nowMs }), { kind: 'list', isEmbedded: true })
+  assert.deepEqual(readChaosCommand(['-h'], { nowMs }), { kind: 'help' })
+})
+
+test('what is wrong is said, with the usage', () => {
+  for (const [args, words] of [
+    [['--minutes', '0'], /--minutes 0: must be a number above 0/],
+    [['--hosts', '1.5'], /--hosts 1.5: must be a whole number/],
+    [['--aggregators', '2'], /two may be broken at a time/],
+    [['--seed', '-1'], /seed/],
+    [['--many'], /--many/],
+  ] as const) {
+    assert.throws(() => readChaosCommand([...args], { nowMs }), words)
+    assert.throws(() => readChaosCommand([...args], { nowMs }), /npm run chaos -- \[options\]/)
+  }
+})

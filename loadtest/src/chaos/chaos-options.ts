@@ -1,0 +1,102 @@
+/** The command line of `npm run chaos`, checked. */
+import { parseArgs } from 'node:util'
+
+export const usage = `npm run chaos -- [options]
+
+Runs Minutely as real processes under the load of generated agents, breaks it for some minutes in an order that a seed decides,
+lets it recover, and compares every minute with what was acknowledged. The exit code is 1 if one is wrong.
+All servers are the run's own, in a temporary folder.
+
+  --minutes <n>                how long it is broken (2; 0.5 is half a minute)
+  --seed <n>                   the order of the faults (one of the clock, which is shown)
+  --embedded                   one embedded process instead of the distributed form
+  --only <kind,kind>           these kinds of faults only
+  --list                       lists the kinds
+  --hosts, --metrics <n>       the agents: so many hosts, each with so many metrics, every second (40, 10)
+  --collectors, --aggregators, --query-apis <n>      processes of each service (2, 3, 2)
+  --pause <seconds>            how long a paused aggregator stands still (25, or 90 in runs of 10 min and longer)
+  --report <file>              writes a short report there, as Markdown
+  --logs <folder>              where services log to, kept (a temporary folder, removed after a run without a problem)`
+
+export interface ChaosOptions {
+  readonly minutes: number
+  readonly seed: number
+  readonly isEmbedded: boolean
+  readonly only: readonly string[] | undefined
+  readonly hosts: number
+  readonly metrics: number
+  readonly collectors: number
+  readonly aggregators: number
+  readonly queryApis: number
+  readonly pauseMs: number
+  readonly report: string | undefined
+  readonly logs: string | undefined
+}
+
+export type ChaosCommand =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'list'; readonly isEmbedded: boolean }
+  | { readonly kind: 'run'; readonly options: ChaosOptions }
+
+const longRunMinutes = 10
+const text = { type: 'string' } as const
+const flag = { type: 'boolean', default: false } as const
+
+/** @throws Error with the usage in it. */
+export function readChaosCommand(args: readonly string[], { nowMs }: { nowMs: number }): ChaosCommand {
+  try {
+    return read(args, nowMs)
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n\n${usage}`)
+  }
+}
+
+function read(args: readonly string[], nowMs: number): ChaosCommand {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { ...text, default: '2' },
+      seed: { ...text, default: String(nowMs % 1_000_000) },
+      embedded: flag,
+      only: text,
+      list: flag,
+      hosts: { ...text, default: '40' },
+      metrics: { ...text, default: '10' },
+      collectors: { ...text, default: '2' },
+      aggregators: { ...text, default: '3' },
+      'query-apis': { ...text, default: '2' },
+      pause: text,
+      report: text,
+      logs: text,
+      help: { ...flag, short: 'h' },
+    },
+  })
+  if (values.help) return { kind: 'help' }
+  if (values.list) return { kind: 'list', isEmbedded: values.embedded }
+  const minutes = positive('minutes', values.minutes, /^\d+(\.\d+)?$/)
+  const pauseS = positive('pause', values.pause ?? (minutes < longRunMinutes ? '25' : '90'))
+  const aggregators = positive('aggregators', values.aggregators)
+  if (aggregators < 3) throw new Error(`--aggregators ${aggregators}: two may be broken at a time, so 3 at least`)
+  return {
+    kind: 'run',
+    options: {
+      minutes,
+      seed: Number(values.seed) === 0 ? 0 : positive('seed', values.seed),
+      isEmbedded: values.embedded,
+      only: values.only?.split(',').map((name) => name.trim()),
+      hosts: positive('hosts', values.hosts),
+      metrics: positive('metrics', values.metrics),
+      collectors: positive('collectors', values.collectors),
+      aggregators,
+      queryApis: positive('query-apis', values['query-apis']),
+      pauseMs: pauseS * 1_000,
+      report: values.report,
+      logs: values.logs,
+    },
+  }
+}
+
+function positive(name: string, written: string, shape = /^\d+$/): number {
+  if (shape.test(written) && Number(written) > 0) return Number(written)
+  throw new Error(`--${name} ${written}: must be a ${shape.source.includes('.') ? '' : 'whole '}number above 0`)
+}

@@ -1,0 +1,194 @@
+/**
+ * One run: start, load, faults in all lanes, recovery, check, verdict.
+ *
+ *   start ──> load ─────────────────────────────────────────────────> last batches ──> all minutes closed ──> compared
+ *              └──> faults of each lane, one after the other ──> recovery ──┘
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FleetCheckResult } from '../fleet/fleet-checker.ts'
+import { WatchedLoad } from '../fleet/watched-load.ts'
+import { batchSeconds } from '../generated-fleet.ts'
+import { cellMs } from '../load-plan.ts'
+import type { ChaosResult } from './chaos-report.ts'
+import type { ChaosState } from './chaos-table.ts'
+import type { ChaosWorld } from './chaos-world.ts'
+import { type FaultKind, lanes } from './fault-kind.ts'
+import { type ScheduledFault, scheduleOf } from './fault-schedule.ts'
+import { StrangeHosts } from './strange-hosts.ts'
+import type { Tally } from './tally.ts'
+
+export interface ChaosRunConfig<World> {
+  readonly form: string
+  readonly kinds: readonly FaultKind<World>[]
+  readonly seed: number
+  readonly loadMs: number
+  readonly hosts: number
+  readonly metrics: number
+}
+
+export interface ChaosRunDeps<World> {
+  readonly world: World
+  readonly tally: Tally
+  readonly say: (message: string) => void
+}
+
+/** One host in so many sends what it has 45 s late, so that closed minutes are merged into all the time. */
+const laggardEvery = 8
+const laggardLagMs = 45_000
+/** Delivering what a fault held back. */
+const deliverDeadlineMs = 240_000
+/** Until the last minute is closed, 70 s after it began at least. */
+const checkDeadlineMs = 240_000
+const outageShare = 0.12
+const outageMsLeast = 4_000
+const outageMsMost = 120_000
+const problemsMax = 40
+
+export class ChaosRun<World extends ChaosWorld> {
+  readonly #config: ChaosRunConfig<World>
+  readonly #deps: ChaosRunDeps<World>
+  readonly #load: WatchedLoad
+  readonly #strangers: StrangeHosts
+  /** Ends everything. */
+  readonly #cut = new AbortController()
+  /** Ends the faults. */
+  readonly #calm = new AbortController()
+  readonly #problems: string[] = []
+  #startedMs = Date.now()
+  #check: FleetCheckResult | undefined
+
+  constructor(config: ChaosRunConfig<World>, deps: ChaosRunDeps<World>) {
+    const { world } = deps
+    this.#config = config
+    this.#deps = deps
+    const lagMsOf = (host: number): number => (host % laggardEvery === laggardEvery - 1 ? laggardLagMs : 0)
+    this.#load = new WatchedLoad({ ...config, lagMsOf }, world)
+    this.#strangers = new StrangeHosts({ collectorUrls: world.collectorUrls, cut: this.#cut.signal })
+    this.#cut.signal.addEventListener('abort', () => this.#calm.abort())
+  }
+
+  get problems(): readonly string[] {
+    return [...this.#problems, ...this.#deps.world.keeper.problems]
+  }
+
+  state(): ChaosState {
+    return {
+      nowMs: Date.now(),
+      startedMs: this.#startedMs,
+      endsMs: this.#startedMs + this.#config.loadMs,
+      parts: this.#deps.world.parts(),
+      tally: this.#deps.tally,
+      totals: this.#load.ledger.totals(),
+      samplesPerBatch: this.#samplesPerBatch,
+      completeThroughMs: this.#load.watch.report().completeThroughMs,
+      problemCount: this.problems.length,
+    }
+  }
+
+  result(): ChaosResult {
+    const { form, seed, hosts, metrics, loadMs } = this.#config
+    return {
+      ...{ form, seed, hosts, metrics, loadMs, startedMs: this.#startedMs },
+      tally: this.#deps.tally,
+      totals: this.#load.ledger.totals(),
+      samplesPerBatch: this.#samplesPerBatch,
+      check: this.#check,
+      watch: this.#load.watch.report(),
+      strangeHosts: this.#strangers.count,
+      problems: this.problems,
+    }
+  }
+
+  /** Until all is ready and the agents have begun. */
+  async start(): Promise<void> {
+    await this.#deps.world.start()
+    this.#load.start()
+    this.#startedMs = Date.now()
+  }
+
+  /** Faults, recovery, verdict; `problems` has what was wrong. Ends early when it is stopped. */
+  async play(): Promise<void> {
+    const { say, world } = this.#deps
+    const timer = setTimeout(() => this.#calm.abort(), this.#config.loadMs)
+    await Promise.all(lanes.map((lane) => this.#playLane(lane))).finally(() => clearTimeout(timer))
+    if (this.#isCut) return
+    say('no more faults; everything is to recover')
+    await world.recover().catch((error: Error) => this.#note(`it did not recover: ${error.message}`))
+    say('everything is ready again; the agents deliver what they still have')
+    await this.#atMost(deliverDeadlineMs, this.#load.endLoad())
+    if (this.#isCut) return
+    say('waiting for the last minute to close, then comparing all of them')
+    await this.#judge()
+  }
+
+  /** Everything that runs; also in the middle. */
+  async stop(): Promise<void> {
+    this.#cut.abort()
+    await this.#load.stop()
+    for (const problem of await this.#deps.world.stop()) this.#note(problem)
+  }
+
+  get #isCut(): boolean {
+    return this.#cut.signal.aborted
+  }
+
+  get #samplesPerBatch(): number {
+    return this.#config.metrics * batchSeconds
+  }
+
+  async #playLane(lane: (typeof lanes)[number]): Promise<void> {
+    const { kinds, seed } = this.#config
+    // The first batches come with the first cell.
+    await this.#sleep(cellMs / 3)
+    for (const fault of scheduleOf(kinds, { lane, seed })) {
+      if (!(await this.#sleep(fault.pauseMs))) return
+      await this.#playFault(fault)
+      if (this.#calm.signal.aborted) return
+    }
+  }
+
+  async #playFault({ kind, random }: ScheduledFault<World>): Promise<void> {
+    const { world, tally, say } = this.#deps
+    const outageMsMax = Math.min(outageMsMost, Math.max(outageMsLeast, this.#config.loadMs * outageShare))
+    try {
+      const hasHappened = await kind.run({
+        ...{ world, tally, random, outageMsMax, strangers: this.#strangers, signal: this.#calm.signal },
+        say: (message) => say(`${kind.name.padEnd(32)} ${message}`),
+        sleep: async (durationMs) => void (await this.#sleep(durationMs)),
+      })
+      if (hasHappened) tally.fault(kind.name)
+    } catch (error) {
+      if (!this.#isCut) this.#note(`${kind.name}: ${(error as Error).message}`)
+    }
+  }
+
+  async #judge(): Promise<void> {
+    const { ledger, watch } = this.#load
+    const { world } = this.#deps
+    this.#check = await this.#load.check({ deadlineMs: checkDeadlineMs, signal: this.#cut.signal })
+    if (this.#isCut) return
+    const strange = await this.#strangers.check({ queryUrls: world.queryUrls, deadlineMs: 30_000 })
+    for (const problem of [...this.#check.problems, ...strange, ...watch.report().problems, ...ledger.refusals])
+      this.#note(problem)
+  }
+
+  async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {
+    const timeout = new AbortController()
+    const late = delay(deadlineMs, 'late', { signal: timeout.signal }).catch(() => 'cut')
+    if ((await Promise.race([work, late])) === 'late')
+      this.#note(`after ${deadlineMs} ms there are batches that no collector acknowledged`)
+    timeout.abort()
+  }
+
+  #note(problem: string): void {
+    if (this.#problems.length < problemsMax) this.#problems.push(problem)
+    this.#deps.say(`WRONG    ${problem}`)
+  }
+
+  /** False when the faults are to end. */
+  async #sleep(durationMs: number): Promise<boolean> {
+    const { signal } = this.#calm
+    if (durationMs > 0) await delay(durationMs, undefined, { signal }).catch(() => {})
+    return !signal.aborted
+  }
+}

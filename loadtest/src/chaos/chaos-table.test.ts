@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { chaosReport } from './chaos-report.ts'
+import { chaosTable } from './chaos-table.ts'
+import { Tally } from './tally.ts'
+
+const minute = Date.parse('2026-03-01T10:00:00Z')
+const totals = {
+  ...{ acknowledged: 1_200, refused: 0, unknown: 3, failedTries: { 503: 7 } },
+  ...{ troubledSeconds: 9, unavailableSeconds: 4 },
+}
+
+function tally(): Tally {
+  const found = new Tally()
+  found.fault('redis-gone')
+  found.fault('broker-killed')
+  found.fault('redis-gone')
+  found.add('kills', 3)
+  found.add('failedStarts')
+  return found
+}
+
+test('the table says what is down, what was done and what it cost', () => {
+  const lines = chaosTable({
+    nowMs: minute + 75_000,
+    startedMs: minute,
+    endsMs: minute + 120_000,
+    parts: [
+      { name: 'collector-1', isUp: true },
+      { name: 'kafka', isUp: false },
+    ],
+    tally: tally(),
+    totals,
+    samplesPerBatch: 150,
+    completeThroughMs: minute + 60_000,
+    problemCount: 0,
+  })
+  assert.deepEqual(lines, [
+    'time      1:15 of 2:00, complete through 10:01:00',
+    'up        1 of 2; down: kafka',
+    'faults    3: kills 3, failed starts 1',
+    'samples   180,000 acknowledged, 3 batches on their way',
+    'refusals  9 s in which a collector refused or did not answer, 4 s in which none took anything',
+    'problems  0',
+  ])
+})
+
+test('the report has what was done, what was found and every problem', () => {
+  const result = {
+    ...{ form: 'distributed', seed: 7, hosts: 40, metrics: 10, startedMs: minute, loadMs: 120_000 },
+    ...{ tally: tally(), totals, samplesPerBatch: 150, strangeHosts: 2 },
+    check: { seriesMinutes: 800, samples: 180_000, problems: [] },
+    watch: {
+      ...{ answers: 900, finalSeriesMinutes: 4_000, failures: 5, lastFailure: undefined },
+      ...{ problems: [], completeThroughMs: minute, slowestLagMs: 91_300 },
+    },
+  }
+  const good = chaosReport({ ...result, problems: [] })
+  for (const row of ['| samples acknowledged | 180,000 |', '| samples found in minutes | 180,000 |', '| kills | 3 |'])
+    assert.ok(good.includes(row), row)
+  assert.match(good, /\*\*Exact\.\*\*/)
+  assert.match(good, /\| broker-killed \| 1 \|\n\| redis-gone \| 2 \|/)
+  assert.doesNotMatch(good, /## Problems/)
+  const bad = chaosReport({ ...result, check: undefined, problems: ['host-00001 lost a second'] })
+  assert.match(bad, /\*\*1 problems\.\*\*/)
+  assert.match(bad, /## Problems\n\n- host-00001 lost a second/)
+  assert.match(bad, /found in minutes \| not checked/)
+})

@@ -1,0 +1,30 @@
+/** What a chaos run needs of what it breaks: the distributed form (distributed-world.ts) or the embedded one. */
+import type { ServiceProcess } from '../fleet/service-process.ts'
+import type { TcpGate } from '../fleet/tcp-gate.ts'
+import type { Keeper } from './keeper.ts'
+
+/** A collector and the gate through which agents reach it. */
+export interface Door {
+  readonly process: ServiceProcess
+  readonly gate: TcpGate
+}
+
+export interface ChaosPart {
+  readonly name: string
+  readonly isUp: boolean
+}
+
+export interface ChaosWorld {
+  readonly keeper: Keeper
+  readonly doors: readonly Door[]
+  readonly collectorUrls: () => readonly string[]
+  readonly queryUrls: () => readonly string[]
+  /** What there is, for the table. */
+  parts(): readonly ChaosPart[]
+  /** Until everything is ready. */
+  start(): Promise<void>
+  /** After the faults: until everything is ready again. */
+  recover(): Promise<void>
+  /** Everything, also after a failed start. @returns a line for each process that did not stop as it should. */
+  stop(): Promise<readonly string[]>
+}

@@ -64,16 +64,22 @@ test('every setting stands in exactly one table', () => {
  * A promise names its tests as a link to the file, then their names in curly quotes:
  * `*Enforced by:* [x.test.ts](lib/src/x.test.ts) “a name”, “another one”`.
  */
-test('every test that ARCHITECTURE.md names exists', () => {
-  const { text } = documents.find(({ path }) => path === 'ARCHITECTURE.md') ?? { text: '' }
+for (const path of ['ARCHITECTURE.md', 'docs/guarantees.md']) {
+  test(`every test that ${path} names exists`, () =>
+    expectNone(misnamedTests(path), 'Name tests as they are called today:'))
+}
+
+function misnamedTests(path: string): string[] {
+  const text = read(path)
   const problems: string[] = []
-  for (const paragraph of text.split(/\n\s*\n/)) {
+  // A row of a table is a paragraph of its own.
+  for (const paragraph of text.split(/\n\s*\n|\n(?=\|)/)) {
     let file: string | undefined
     for (const { 1: target, 2: quoted } of paragraph.matchAll(/\]\(([^)]+)\)|“([^”]+)”/g)) {
-      if (target !== undefined) file = target
+      if (target !== undefined) file = posix.join(posix.dirname(path), target)
       const name = quoted?.replaceAll(/\s+/g, ' ')
       if (name === undefined) continue
-      const line = `ARCHITECTURE.md:${lineAt(text, text.indexOf(quoted ?? ''))}`
+      const line = `${path}:${lineAt(text, text.indexOf(quoted ?? ''))}`
       if (file === undefined || !existsSync(join(root, file)))
         problems.push(`${line}: “${name}” follows no link to a file`)
       else if (!testNamesOf(read(file)).some((pattern) => pattern.test(name)))
@@ -81,8 +87,8 @@ test('every test that ARCHITECTURE.md names exists', () => {
     }
     if (/\*Enforced by:\*/.test(paragraph) && file === undefined) problems.push(`no test in: ${paragraph.slice(0, 80)}`)
   }
-  expectNone(problems, 'Name tests as they are called today:')
-})
+  return problems
+}
 
 /** What stands in a test's place as its name; a `${...}` in it may be anything. */
 function testNamesOf(code: string): RegExp[] {

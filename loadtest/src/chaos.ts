@@ -37,9 +37,13 @@ const show: Service = {
     table.start()
     void play().finally(() => process.kill(process.pid, 'SIGTERM'))
   },
+  // Before the end is announced: what still runs then is cut.
   stop: async () => {
     await run.stop()
     table.stop()
+    if (options.report !== undefined) await writeFile(options.report, chaosReport(run.result()))
+    if (isOver && run.problems.length === 0 && options.logs === undefined)
+      await rm(folder, { recursive: true, force: true })
   },
 }
 
@@ -67,10 +71,8 @@ async function play(): Promise<void> {
 const log = createLogger({ level: 'warn', format: 'auto' })
 const exitCode = await runServices([show], { log, explain: table.say, stopTimeoutMs })
 const { problems } = run
-if (options.report !== undefined) await writeFile(options.report, chaosReport(run.result()))
 const isExact = isOver && exitCode === 0 && problems.length === 0
 process.exitCode = isExact ? 0 : 1
-if (isExact && options.logs === undefined) await rm(folder, { recursive: true, force: true })
 table.say(
   isExact
     ? `exact, after ${tally.faultCount} faults (seed ${options.seed})`

@@ -141,7 +141,10 @@ describe('the exact check, of a store that was corrupted', { timeout: 120_000 },
       const lines = await found(() => corrupt(change))
       assert.equal(lines.length, 1)
       assert.ok(lines[0]?.startsWith(name(0)), lines[0])
-      assert.match(lines[0], new RegExp(`found count 60.*${column} .* instead of count 60.*no set of what was sent`))
+      assert.match(
+        lines[0] ?? '',
+        new RegExp(`found count 60.*${column} .* instead of count 60.*no set of what was sent`),
+      )
     })
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import type { FaultKind } from './fault-kind.ts'
 import { distributedKinds, embeddedKinds, listed, only } from './fault-kinds.ts'
@@ -42,6 +43,23 @@ test('kinds are chosen by name, and a name of none is said', () => {
   )
   assert.equal(only(embeddedKinds, undefined), embeddedKinds)
   assert.throws(() => only(embeddedKinds, ['broker-killed']), /broker-killed: there is no such kind/)
+})
+
+test('docs/guarantees.md names every kind, and no other', async () => {
+  const text = await readFile(new URL('../../../docs/guarantees.md', import.meta.url), 'utf8')
+  const rows = text.split('\n').filter((line) => /^\| \d+ \|/.test(line))
+  // The columns before are about products.
+  const named = rows.flatMap((row) =>
+    [...(row.split('|')[4] ?? '').matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name]) => name),
+  )
+  const names = [...distributedKinds, ...embeddedKinds].map(({ name }) => name)
+  const missing = names.filter((name) => name !== 'query-api-killed' && !named.includes(name))
+  assert.deepEqual(missing, [], 'not in the table')
+  assert.deepEqual(
+    named.filter((name) => name !== undefined && !names.includes(name)),
+    [],
+    'no such kinds',
+  )
 })
 
 test('every kind has a name of its own and says what it does', () => {

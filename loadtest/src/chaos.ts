@@ -27,7 +27,6 @@ const deps = { tally, say: table.say }
 const run: Runnable = options.isEmbedded
   ? runOf('embedded', { kinds: embeddedKinds, world: new EmbeddedWorld({ folder }, deps) })
   : runOf('distributed', { kinds: distributedKinds, world: new DistributedWorld({ ...options, folder }, deps) })
-let isOver = false
 
 const show: Service = {
   name: 'chaos',
@@ -42,12 +41,12 @@ const show: Service = {
     await run.stop()
     table.stop()
     if (options.report !== undefined) await writeFile(options.report, chaosReport(run.result()))
-    if (isOver && run.problems.length === 0 && options.logs === undefined)
+    if (run.isJudged && run.problems.length === 0 && options.logs === undefined)
       await rm(folder, { recursive: true, force: true })
   },
 }
 
-type Runnable = Pick<ChaosRun<ChaosWorld>, 'start' | 'play' | 'stop' | 'state' | 'result' | 'problems'>
+type Runnable = Pick<ChaosRun<ChaosWorld>, 'start' | 'play' | 'stop' | 'state' | 'result' | 'problems' | 'isJudged'>
 
 function runOf<World extends ChaosWorld>(
   form: string,
@@ -60,7 +59,6 @@ function runOf<World extends ChaosWorld>(
 
 async function play(): Promise<void> {
   await run.play()
-  isOver = true
   const { check } = run.result()
   if (check !== undefined)
     table.say(
@@ -70,13 +68,14 @@ async function play(): Promise<void> {
 
 const log = createLogger({ level: 'warn', format: 'auto' })
 const exitCode = await runServices([show], { log, explain: table.say, stopTimeoutMs })
-const { problems } = run
-const isExact = isOver && exitCode === 0 && problems.length === 0
+const { problems, isJudged } = run
+const isExact = isJudged && exitCode === 0 && problems.length === 0
 process.exitCode = isExact ? 0 : 1
+for (const problem of problems) table.say(`WRONG    ${problem}`)
 table.say(
   isExact
     ? `exact, after ${tally.faultCount} faults (seed ${options.seed})`
-    : `${isOver ? 'NOT EXACT' : 'not finished'}, ${problems.length} problems (seed ${options.seed}); logs and data are kept in ${folder}`,
+    : `${isJudged ? 'NOT EXACT' : 'not finished'}, ${problems.length} problems (seed ${options.seed}); logs and data are kept in ${folder}`,
 )
 
 function kindsOrExit<World>(kinds: readonly FaultKind<World>[]): readonly FaultKind<World>[] {

@@ -38,7 +38,7 @@ const laggardLagMs = 45_000
 /** Delivering what a fault held back. */
 const deliverDeadlineMs = 240_000
 /** Until the last minute is closed, 70 s after it began at least. */
-const checkDeadlineMs = 240_000
+const checkDeadlineMs = 150_000
 const outageShare = 0.12
 const outageMsLeast = 4_000
 const outageMsMost = 120_000
@@ -56,6 +56,7 @@ export class ChaosRun<World extends ChaosWorld> {
   readonly #problems: string[] = []
   #startedMs = Date.now()
   #check: FleetCheckResult | undefined
+  #isJudged = false
 
   constructor(config: ChaosRunConfig<World>, deps: ChaosRunDeps<World>) {
     const { world } = deps
@@ -68,7 +69,12 @@ export class ChaosRun<World extends ChaosWorld> {
   }
 
   get problems(): readonly string[] {
-    return [...this.#problems, ...this.#deps.world.keeper.problems]
+    return [...this.#problems, ...this.#deps.world.keeper.problems, ...this.#load.watch.report().problems]
+  }
+
+  /** It came to its end, and was compared. */
+  get isJudged(): boolean {
+    return this.#isJudged
   }
 
   state(): ChaosState {
@@ -163,13 +169,12 @@ export class ChaosRun<World extends ChaosWorld> {
   }
 
   async #judge(): Promise<void> {
-    const { ledger, watch } = this.#load
     const { world } = this.#deps
     this.#check = await this.#load.check({ deadlineMs: checkDeadlineMs, signal: this.#cut.signal })
     if (this.#isCut) return
     const strange = await this.#strangers.check({ queryUrls: world.queryUrls, deadlineMs: 30_000 })
-    for (const problem of [...this.#check.problems, ...strange, ...watch.report().problems, ...ledger.refusals])
-      this.#note(problem)
+    for (const problem of [...this.#check.problems, ...strange, ...this.#load.ledger.refusals]) this.#note(problem)
+    this.#isJudged = true
   }
 
   async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {
@@ -182,7 +187,6 @@ export class ChaosRun<World extends ChaosWorld> {
 
   #note(problem: string): void {
     if (this.#problems.length < problemsMax) this.#problems.push(problem)
-    this.#deps.say(`WRONG    ${problem}`)
   }
 
   /** False when the faults are to end. */

@@ -67,7 +67,7 @@ export class Keeper {
     minded.then(async (exitCode) => {
       if (this.#isStopping || this.#held.has(one)) return
       this.problems.push(`${one.name} ended by itself (exit code ${exitCode}); the last it said:\n${one.lastWords}`)
-      this.#deps.say(`WRONG    ${one.name} ended by itself (exit code ${exitCode})`)
+      this.#deps.say(`${one.name} ended by itself (exit code ${exitCode})`)
       await this.#run(one)
       this.#mind(one)
     })

@@ -169,6 +169,20 @@ describe('createShipper', () => {
     })
   }
 
+  it('says once that all it sends is refused, and again after a success', async () => {
+    const lines: string[] = []
+    const refuse = answer(422, { error: 'nothing-acceptable', message: '150000 series are active' })
+    const script = [refuse, refuse, refuse, answer(202, { accepted: 15, rejected: [] }), refuse]
+    const { collector, shipper, queue, metrics } = await setUp(script, { lines })
+    for (const index of script.keys()) {
+      shipper.ship([batch(nowMs + index * 15_000)])
+      await until(() => queue.load.batches === 0)
+    }
+    assert.equal(collector.requests.length, script.length)
+    assert.equal(await total(metrics.samplesDropped, 'status-422'), 4 * 15)
+    assert.equal(lines.filter((line) => line.includes('150000 series are active')).length, 2)
+  })
+
   it('keeps what only a newer collector can read, and says once to upgrade it', async () => {
     const lines: string[] = []
     const body = { error: 'schema-unknown', message: 'No schema with fingerprint 0123456789abcdef is known here' }

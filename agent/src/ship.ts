@@ -62,6 +62,8 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   /** Why, since the last success: each reason is a warning once. */
   const failureReasons = new Set<string>()
   const reported = new Set<string>()
+  /** Statuses that dropped whole batches since the last success: each is a warning once. */
+  const refusedWith = new Set<number>()
   const running = run()
 
   async function run(): Promise<void> {
@@ -121,9 +123,12 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
     if (verdict.kind === 'refused') {
       metrics.samplesDropped.inc({ reason: `status-${verdict.status}` }, sampleCount)
       const { status, message } = verdict
-      log.warn({ status, samples: sampleCount }, `the collector refused a batch for good, it is dropped: ${message}`)
+      const level = refusedWith.has(status) ? 'debug' : 'warn'
+      refusedWith.add(status)
+      log[level]({ status, samples: sampleCount }, `the collector refused a batch for good, it is dropped: ${message}`)
       return
     }
+    refusedWith.clear()
     metrics.lastSuccess.set(clock.nowMs() / 1000)
     metrics.samplesShipped.inc(verdict.accepted ?? sampleCount)
     for (const { reason, count: rejected, metricId, detail } of verdict.rejected) {

@@ -6,20 +6,33 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
 import { decodeSeriesList, encodeSampleBatch, encodeSeriesList } from '@minutely/schema/sample-codec'
-import { columnsRequest, type Rejection, rowsRequest } from '@minutely/schema/sample-wire'
+import { columnsRequest, type Rejection, rejectReasons, rowsRequest } from '@minutely/schema/sample-wire'
 import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
 import fc from 'fast-check'
+import { ActiveSeries } from './accept/active-series.ts'
+import { entriesMax } from './accept/rejections.ts'
 import { SeriesListCache } from './accept/series-list-cache.ts'
-import { type AcceptBatchDeps, type AcceptedBatch, acceptBatch } from './accept-batch.ts'
+import { type AcceptedBatch, acceptBatch } from './accept-batch.ts'
 
 const nowMs = 1_764_028_800_000
 
-function createDeps(config: Partial<AcceptBatchDeps['config']> = {}) {
+const defaultLimits = {
+  seriesPerRequestMax: 5_000,
+  sampleAgeMsMax: 172_800_000,
+  sampleFutureMsMax: 300_000,
+  activeSeriesMax: 150_000,
+  activeSeriesBytesMax: 1 << 26,
+  newSeriesPerMinuteMax: 10_000,
+}
+
+function createDeps(config: Partial<typeof defaultLimits> = {}) {
   const lookups: string[] = []
   const sampleLog = { route: ({ metricId }: { metricId: string }) => ({ topic: metricId.slice(0, 1), partition: 0 }) }
-  const cache = new SeriesListCache({ sampleLog, bytesMax: 1 << 20, lookedUp: (result) => lookups.push(result) })
-  const limits = { seriesPerRequestMax: 5_000, sampleAgeMsMax: 172_800_000, sampleFutureMsMax: 300_000, ...config }
-  return { clock: new VirtualClock(nowMs), sampleLog, cache, lookups, config: limits }
+  const limits = { ...defaultLimits, ...config }
+  const activeSeries = new ActiveSeries(limits, nowMs)
+  const lookedUp = (result: string) => lookups.push(result)
+  const cache = new SeriesListCache({ sampleLog, activeSeries, bytesMax: 1 << 20, lookedUp })
+  return { clock: new VirtualClock(nowMs), sampleLog, cache, activeSeries, lookups, config: limits }
 }
 
 type Folded = Map<string, number>
@@ -363,6 +376,78 @@ test('series past the limit are refused by name, the others kept; a list counts 
   }
 })
 
+test('new series past the limit are refused by name in every form, those beside them kept, and known ones never refused', () => {
+  const column = (metricId: string) => ({ metricId, labels: {}, startMs: nowMs, stepMs: 1000, values: [1, null, 2] })
+  const block3 = (names: string) => ({
+    serverId: 'web-1',
+    sentAtMs: 0,
+    blocks: [block([...names].map(column), { startMs: nowMs, stepMs: 1000 })],
+  })
+  const bodiesOf = (names: string) => ({
+    columns: forms.columns([...names].map(column)),
+    rows: forms.rows([...names].map(column)),
+    avro: encodeSampleBatch(block3(names)),
+  })
+  for (const form of formNames) {
+    const routed = new Set<string>()
+    const deps = createDeps({ activeSeriesMax: 2 })
+    const { route } = deps.sampleLog
+    deps.sampleLog.route = (series) => {
+      routed.add(series.metricId)
+      return route(series)
+    }
+    assert.equal(accept(bodiesOf('a')[form], form, deps).acceptedCount, 2)
+    const crowded = accept(bodiesOf('xaz')[form], form, deps)
+    assert.equal(crowded.acceptedCount, 4, form)
+    assert.deepEqual(
+      crowded.rejections.list().map(({ metricId, reason, count }) => [metricId, reason, count]),
+      [['z', 'series-limit', 2]],
+    )
+    assert.deepEqual([...fold([crowded])].length, 4)
+    assert.deepEqual([...routed], ['a', 'x'], 'what is refused is never routed: routing takes room for a topic')
+    for (const known of ['a', 'x', 'ax']) {
+      assert.deepEqual(accept(bodiesOf(known)[form], form, deps).rejections.list(), [], `${form} ${known}`)
+    }
+  }
+})
+
+test('a list refused in part is judged again, and kept once it is accepted', () => {
+  const deps = createDeps({ activeSeriesMax: 1 })
+  const send = (...names: string[]) => {
+    const series = names.map((metricId) => ({ metricId, labels: {}, values: [1] }))
+    const blocks = [block(series, { startMs: nowMs, stepMs: 1000 })]
+    return accept(encodeSampleBatch({ serverId: 'web-1', sentAtMs: 0, blocks }), 'avro', deps)
+  }
+  assert.equal(send('a', 'b').acceptedCount, 1)
+  assert.equal(send('a', 'b').acceptedCount, 1)
+  void deps.clock.advance(160 * 60_000)
+  const { acceptedCount, rejections } = acceptBatch(
+    encodeSampleBatch({
+      serverId: 'web-1',
+      sentAtMs: 0,
+      blocks: [block([{ metricId: 'b', labels: {}, values: [1] }], { startMs: deps.clock.nowMs(), stepMs: 1000 })],
+    }),
+    'avro',
+    deps,
+  )
+  assert.deepEqual([acceptedCount, rejections.total], [1, 0])
+  send('b')
+  assert.deepEqual(deps.lookups, ['miss', 'miss', 'miss', 'hit'])
+})
+
+test('a list that is sent all the time is judged once a generation, and its series go on', () => {
+  const deps = createDeps({ activeSeriesMax: 2 })
+  const send = (metricId: string) =>
+    accept(forms.avro([{ metricId, labels: {}, startMs: deps.clock.nowMs(), stepMs: 1000, values: [1] }]), 'avro', deps)
+  for (let minute = 0; minute < 1_000; minute++) {
+    assert.equal(send('a').acceptedCount, 1)
+    assert.equal(send(minute === 0 ? 'b' : 'a').acceptedCount, 1)
+    void deps.clock.advance(60_000)
+  }
+  assert.equal(deps.activeSeries.count, 1)
+  assert.equal(deps.lookups.filter((result) => result === 'miss').length, 1 + 1 + 1 + 1_000 / 40 - 1)
+})
+
 test('the answer lists at most 100 entries and still adds up', () => {
   const bad = Array.from({ length: 1000 }, (_, index) => ({ metricId: `m${index}`, values: [1, 2] }))
   const more = Array.from({ length: 50 }, (_, index) => ({ metricId: `n${index}`, startMs: nowMs, values: ['x'] }))
@@ -376,7 +461,7 @@ test('the answer lists at most 100 entries and still adds up', () => {
   assert.deepEqual(
     list.filter(({ metricId }) => metricId === '(other metrics)').map(({ reason, count }) => [reason, count]),
     [
-      ['time-invalid', 2000 - 89 * 2],
+      ['time-invalid', 2000 - (entriesMax - rejectReasons.length) * 2],
       ['value-not-a-number', 50],
     ],
   )

@@ -4,7 +4,7 @@
  *
  * Canonical: startMs and stepMs are whole seconds (ms since the epoch), labels sorted, values little-endian float64, 0
  * never negative. Within a request the first value of a second wins. Nothing is kept between requests but verdicts on
- * series lists.
+ * series lists, and which series were sent lately.
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
@@ -20,6 +20,7 @@ import { acceptAvro } from './accept/accept-avro.ts'
 import { acceptColumns } from './accept/accept-columns.ts'
 import { acceptRows } from './accept/accept-rows.ts'
 import { Acceptance } from './accept/acceptance.ts'
+import type { ActiveSeries } from './accept/active-series.ts'
 import { timeBounds } from './accept/judge-time.ts'
 import type { Rejections } from './accept/rejections.ts'
 import type { SeriesListCache } from './accept/series-list-cache.ts'
@@ -41,6 +42,8 @@ export interface AcceptBatchDeps {
   readonly clock: Clock
   readonly sampleLog: Pick<SampleLog, 'route'>
   readonly cache: SeriesListCache
+  /** The one that the cache has. */
+  readonly activeSeries: ActiveSeries
   readonly config: Pick<CollectorConfig, 'seriesPerRequestMax' | 'sampleAgeMsMax' | 'sampleFutureMsMax'>
 }
 
@@ -49,8 +52,11 @@ const tenantId = 'default'
 
 /** @throws ApiError body-unreadable, schema-unknown or body-too-large when nothing in the body can be judged. */
 export function acceptBatch(body: Buffer, type: 'json' | 'avro', deps: AcceptBatchDeps): AcceptedBatch {
-  const bounds = timeBounds(deps.clock.nowMs(), deps.config)
-  const acceptance = new Acceptance({ tenantId, bounds, seriesMax: deps.config.seriesPerRequestMax })
+  const { clock, config, activeSeries } = deps
+  const nowMs = clock.nowMs()
+  activeSeries.observe(nowMs)
+  const bounds = timeBounds(nowMs, config)
+  const acceptance = new Acceptance({ tenantId, bounds, seriesMax: config.seriesPerRequestMax, activeSeries })
   const form = judge(body, type, { acceptance, cache: deps.cache })
   const { acceptedCount, rejections } = acceptance
   return { form, acceptedCount, rejections, sections: sectionsOf(acceptance, deps) }

@@ -69,6 +69,29 @@ export const collectorSettings = {
     unit: 'ms',
     description: "How far a sample may be behind the collector's clock; no more than minutes are retained",
   },
+  activeSeriesMax: {
+    name: 'ACTIVE_SERIES_MAX',
+    // Beyond it a Set of V8, with room to grow, would be near its end.
+    shape: integer({ min: 1, max: 10_000_000 }),
+    default: '150000',
+    description:
+      'Series of a tenant, counted in each collector, that were sent within the last 2 h; further new ones are refused as `series-limit`',
+  },
+  activeSeriesBytesMax: {
+    name: 'ACTIVE_SERIES_BYTES_MAX',
+    shape: integer({ min: 32_768, max: 16_384 * mebibyte }),
+    default: '67108864',
+    unit: 'bytes',
+    description:
+      'Names and labels of these series together, which every service holds in memory; 447 bytes each by default',
+  },
+  newSeriesPerMinuteMax: {
+    name: 'NEW_SERIES_PER_MINUTE_MAX',
+    shape: integer({ min: 1, max: 10_000_000 }),
+    default: '10000',
+    description:
+      'New series that a tenant may begin a minute, for as long as it likes; as many as `ACTIVE_SERIES_MAX` at once after a pause',
+  },
   seriesCacheBytesMax: {
     name: 'SERIES_CACHE_BYTES_MAX',
     shape: integer({ min: 0, max: 16_384 * mebibyte }),

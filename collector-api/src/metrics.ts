@@ -51,6 +51,21 @@ export function createCollectorMetrics(registry: Registry) {
       buckets: appendBucketsS,
       registers,
     }),
+    activeSeries: gauge('minutely_collector_active_series', 'Series sent to this collector within the last 2 h'),
+    activeSeriesMax: gauge(
+      'minutely_collector_active_series_max',
+      'Active series above which new ones are refused as series-limit',
+    ),
+    activeSeriesBytes: gauge('minutely_collector_active_series_bytes', 'Their names and labels'),
+    activeSeriesBytesMax: gauge(
+      'minutely_collector_active_series_bytes_max',
+      'Names and labels above which new series are refused as series-limit',
+    ),
+    newSeries: new Counter({
+      name: 'minutely_collector_new_series_total',
+      help: 'Series that were new to this collector and were admitted',
+      registers,
+    }),
     seriesCacheEntries: gauge('minutely_series_cache_entries_count', 'Series lists whose verdict is kept'),
     seriesCacheBytes: gauge('minutely_series_cache_bytes', 'Memory the kept series lists take, roughly'),
     seriesCacheBytesMax: gauge('minutely_series_cache_bytes_max', 'Memory they may take'),

@@ -9,6 +9,7 @@ import type { Logger } from '@minutely/lib/logging'
 import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
+import { ActiveSeries } from './accept/active-series.ts'
 import { SeriesListCache } from './accept/series-list-cache.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -35,16 +36,24 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   const { clock, sampleLog, registry, log, random } = deps
   const metrics = createCollectorMetrics(registry)
   const linger = new Linger({ clock, sampleLog, metrics, log, random, config })
+  const activeSeries = new ActiveSeries(config, clock.nowMs())
   const cache = new SeriesListCache({
     sampleLog,
+    activeSeries,
     bytesMax: config.seriesCacheBytesMax,
     lookedUp: (result) => metrics.seriesCacheLookups.inc({ result }),
   })
   metrics.seriesCacheBytesMax.set(config.seriesCacheBytesMax)
-  const acceptDeps = { clock, sampleLog, cache, config }
+  metrics.activeSeriesMax.set(config.activeSeriesMax)
+  metrics.activeSeriesBytesMax.set(config.activeSeriesBytesMax)
+  const acceptDeps = { clock, sampleLog, cache, activeSeries, config }
   const plugin = sampleRoutes({
     accept: (body, type) => {
+      const begunBefore = activeSeries.begunCount
       const batch = acceptBatch(body, type, acceptDeps)
+      metrics.newSeries.inc(activeSeries.begunCount - begunBefore)
+      metrics.activeSeries.set(activeSeries.count)
+      metrics.activeSeriesBytes.set(activeSeries.bytes)
       metrics.seriesCacheEntries.set(cache.entryCount)
       metrics.seriesCacheBytes.set(cache.bytesUsed)
       return batch

@@ -77,6 +77,7 @@ export const rejectReasons = [
   'time-in-future',
   'time-too-old',
   'series-per-request',
+  'series-limit',
 ] as const
 export type RejectReason = (typeof rejectReasons)[number]
 

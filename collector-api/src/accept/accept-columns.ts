@@ -5,7 +5,7 @@
 import { secondMs } from '@minutely/schema/limits'
 import type { RejectReason } from '@minutely/schema/sample-wire'
 import type { JsonBody } from '../read-json.ts'
-import { type Acceptance, seriesPerRequestDetail } from './acceptance.ts'
+import type { Acceptance } from './acceptance.ts'
 import { judgeSeries, type SeriesVerdict, serverIdProblem, shown } from './judge-series.ts'
 import { gridProblem } from './judge-time.ts'
 import type { SentPlace } from './rejections.ts'
@@ -52,13 +52,9 @@ export function acceptColumns(body: ColumnsBody, acceptance: Acceptance): void {
 
 function takeColumn(column: Omit<SeriesOnGrid, 'order' | 'slotCount'>, acceptance: Acceptance): void {
   const { serverId, series, values, place } = column
-  const order = acceptance.list(serverId, series)
-  if (order === null) {
-    const full = refusal('series-per-request', seriesPerRequestDetail(acceptance.seriesMax))
-    refuseAll({ metricId: series.metricId, values, place }, full, acceptance)
-  } else {
-    takeSeries({ ...column, order, slotCount: values.length }, acceptance)
-  }
+  const listed = acceptance.list(serverId, series)
+  if (listed.kind === 'rejected') refuseAll({ metricId: series.metricId, values, place }, listed, acceptance)
+  else takeSeries({ ...column, order: listed.before, slotCount: values.length }, acceptance)
 }
 
 function refusal(reason: RejectReason, detail: string): Refusal {

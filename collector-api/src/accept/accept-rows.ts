@@ -6,7 +6,7 @@
 import { secondMs } from '@minutely/schema/limits'
 import type { RejectReason } from '@minutely/schema/sample-wire'
 import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
-import { type Acceptance, seriesPerRequestDetail } from './acceptance.ts'
+import type { Acceptance } from './acceptance.ts'
 import { addCells, Cells } from './cell-runs.ts'
 import { judgeSeries, serverIdProblem, shown } from './judge-series.ts'
 import { timeDetail, timeReason } from './judge-time.ts'
@@ -123,9 +123,8 @@ function judgeRow(row: Row, { acceptance, series }: Gathered): RowVerdict {
   const key = `${serverId}\u0001${seriesKey(verdict.series)}`
   let owner = series.get(key)
   if (owner !== undefined) return owner
-  if (acceptance.list(serverId, verdict.series) === null) {
-    return { kind: 'rejected', reason: 'series-per-request', detail: seriesPerRequestDetail(acceptance.seriesMax) }
-  }
+  const listed = acceptance.list(serverId, verdict.series)
+  if (listed.kind === 'rejected') return listed
   owner = { kind: 'accepted', serverId, series: verdict.series, cells: new Cells() }
   series.set(key, owner)
   return owner

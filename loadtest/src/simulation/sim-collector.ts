@@ -4,6 +4,7 @@
  */
 import { zstdDecompressSync } from 'node:zlib'
 import { RetryableError, type Verdict } from '@minutely/agent/collector-client'
+import { ActiveSeries } from '@minutely/collector-api/accept/active-series'
 import { SeriesListCache } from '@minutely/collector-api/accept/series-list-cache'
 import { acceptBatch } from '@minutely/collector-api/accept-batch'
 import type { CollectorConfig } from '@minutely/collector-api/config'
@@ -27,6 +28,9 @@ export const simCollectorConfig: CollectorConfig = {
   seriesPerRequestMax: 5_000,
   sampleFutureMsMax: 5 * minuteMs,
   sampleAgeMsMax: 48 * 60 * minuteMs,
+  activeSeriesMax: 10_000,
+  activeSeriesBytesMax: 1 << 20,
+  newSeriesPerMinuteMax: 10_000,
   seriesCacheBytesMax: 1 << 20,
   lingerMs: 250,
   lingerBytesMax: 1 << 18,
@@ -49,6 +53,7 @@ export class SimCollector {
   readonly process: SimProcess
   readonly #deps: SimCollectorDeps
   readonly #linger: Linger
+  readonly #activeSeries: ActiveSeries
   readonly #cache: SeriesListCache
 
   constructor(deps: SimCollectorDeps) {
@@ -57,7 +62,9 @@ export class SimCollector {
     this.#deps = deps
     const { clock } = process
     this.#linger = new Linger({ clock, sampleLog, metrics, log, random: world.random.next, config: simCollectorConfig })
-    this.#cache = new SeriesListCache({ sampleLog, bytesMax: 1 << 20, lookedUp: () => {} })
+    this.#activeSeries = new ActiveSeries(simCollectorConfig, clock.nowMs())
+    const activeSeries = this.#activeSeries
+    this.#cache = new SeriesListCache({ sampleLog, activeSeries, bytesMax: 1 << 20, lookedUp: () => {} })
   }
 
   /** POST /v1/samples. Never settles when the process dies. @throws RetryableError for a status that says: again. */
@@ -73,7 +80,8 @@ export class SimCollector {
     const { world, process, sampleLog, ledger } = this.#deps
     const { plain, batch } = openBody(body)
     try {
-      const deps = { clock: process.clock, sampleLog, cache: this.#cache, config: simCollectorConfig }
+      const known = { cache: this.#cache, activeSeries: this.#activeSeries }
+      const deps = { clock: process.clock, sampleLog, ...known, config: simCollectorConfig }
       const { acceptedCount, rejections, sections } = acceptBatch(plain, 'avro', deps)
       await this.#linger.append(sections)
       if (acceptedCount === 0) return { kind: 'refused', status: 422, message: 'nothing acceptable' }

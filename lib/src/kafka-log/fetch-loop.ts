@@ -15,7 +15,7 @@ import { type KafkaCluster, keyOf, type Outcome } from './kafka-cluster.ts'
 import type { KafkaLogMetrics } from './kafka-log-metrics.ts'
 import type { KafkaLogConfig } from './kafka-log-settings.ts'
 import { errorName, KafkaError } from './kafka-wire.ts'
-import type { FetchAnswer, FetchedPart, FetchPart } from './log-requests.ts'
+import type { FetchAnswer, FetchedPart } from './log-requests.ts'
 import type { FetchTicket, PartitionReader } from './partition-reader.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
@@ -47,10 +47,7 @@ export interface FetchLoopDeps {
 /** The broker has forgotten the session, or we have lost count in it: nothing has failed but that. */
 const lostSessionCodes = new Set(['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH'])
 
-interface Asked extends FetchPart {
-  readonly reader: PartitionReader
-  readonly ticket: FetchTicket
-}
+type Tickets = ReadonlyMap<string, FetchTicket>
 
 export class FetchLoop {
   readonly #nodeId: number
@@ -85,8 +82,8 @@ export class FetchLoop {
       }
       this.#lastMs = clock.nowMs()
       const sequence = this.#deps.nextSequence()
-      const asked = new Map(readers.map((reader) => [reader.key, ask(reader, sequence)]))
-      const failure = await this.#fetch(asked).catch((error: Error) => error)
+      const tickets: Tickets = new Map(readers.map((reader) => [reader.key, reader.ticket(sequence)]))
+      const failure = await this.#fetch(tickets).catch((error: Error) => error)
       // Before any wait: another broker may lead them by now.
       for (const reader of readers) reader.isFetching = false
       this.#failures = failure === undefined ? 0 : this.#failures + 1
@@ -112,32 +109,32 @@ export class FetchLoop {
     return chosen.sort((a, b) => isIdle(a) - isIdle(b) || a.servedSequence - b.servedSequence)
   }
 
-  async #fetch(asked: ReadonlyMap<string, Asked>): Promise<undefined> {
-    const answer = await this.#request(asked)
+  async #fetch(tickets: Tickets): Promise<undefined> {
+    const answer = await this.#request(tickets)
     if (answer === undefined) return undefined
     const outOfRange: FetchedPart[] = []
-    for (const [key, part] of this.#session.answered(answer)) {
-      const { reader, ticket } = asked.get(key) ?? {}
-      if (reader === undefined || ticket === undefined) continue
+    this.#session.answered(answer, (key, part) => {
+      const ticket = tickets.get(key)
+      if (ticket === undefined) return
       const code = errorName(part.errorCode)
-      if (code === undefined) reader.accept(ticket, part)
+      if (code === undefined) ticket.reader.accept(ticket, part)
       else if (code === 'OFFSET_OUT_OF_RANGE') outOfRange.push(part)
-      else this.#partFailed(reader, code)
-    }
-    if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, asked)
+      else this.#partFailed(ticket.reader, code)
+    })
+    if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, tickets)
     return undefined
   }
 
   /** @returns undefined when the session was lost: the next request begins another. */
-  async #request(asked: ReadonlyMap<string, Asked>): Promise<FetchAnswer | undefined> {
+  async #request(tickets: Tickets): Promise<FetchAnswer | undefined> {
     const { budget, cluster, metrics } = this.#deps
     const bytesMax = Math.max(scarceBytes, Math.min(requestBytesMax, budget.freeBytes))
-    let waitMs = asked.size > heldPartitionsMax ? Math.max(0, pollMs - this.#config.fetchEveryMs) : pollMs
-    for (const { reader } of asked.values()) waitMs = Math.min(waitMs, reader.waitMs ?? pollMs)
+    let waitMs = tickets.size > heldPartitionsMax ? Math.max(0, pollMs - this.#config.fetchEveryMs) : pollMs
+    for (const { reader } of tickets.values()) waitMs = Math.min(waitMs, reader.waitMs ?? pollMs)
     metrics.fetches.inc({ kind: this.#session.isFull ? 'full' : 'incremental' })
     budget.reservedBytes += bytesMax
     try {
-      return await cluster.fetch(this.#nodeId, this.#session.request(asked), { waitMs: Math.floor(waitMs), bytesMax })
+      return await cluster.fetch(this.#nodeId, this.#session.request(tickets), { waitMs: Math.floor(waitMs), bytesMax })
     } catch (error) {
       this.#session.failed()
       if (!(error instanceof KafkaError && lostSessionCodes.has(error.code))) throw error
@@ -148,16 +145,17 @@ export class FetchLoop {
     }
   }
 
-  async #lookUpRanges(parts: readonly FetchedPart[], asked: ReadonlyMap<string, Asked>): Promise<void> {
+  async #lookUpRanges(parts: readonly FetchedPart[], tickets: Tickets): Promise<void> {
     const { cluster, metrics } = this.#deps
     const [oldest, next] = await Promise.all([
       cluster.listOffsets(this.#nodeId, parts, 'oldest'),
       cluster.listOffsets(this.#nodeId, parts, 'next'),
     ])
     for (const part of parts) {
-      const { reader, ticket } = asked.get(keyOf(part)) ?? {}
+      const ticket = tickets.get(keyOf(part))
       const range = { oldest: positionOf(oldest.get(keyOf(part))), next: positionOf(next.get(keyOf(part))) }
-      if (reader === undefined || ticket === undefined) continue
+      if (ticket === undefined) continue
+      const { reader } = ticket
       metrics.fetchErrors.inc({ reason: 'OFFSET_OUT_OF_RANGE' })
       reader.retryAtMs = this.#deps.clock.nowMs() + retryMs
       if (range.oldest !== undefined && range.next !== undefined) {
@@ -198,12 +196,6 @@ export class FetchLoop {
     }
     this.#isWoken = false
   }
-}
-
-function ask(reader: PartitionReader, sequence: number): Asked {
-  const { topic, partition, fetchBytes: bytesMax } = reader
-  const ticket = reader.ticket(sequence)
-  return { topic, partition, offset: ticket.offset, bytesMax, reader, ticket }
 }
 
 function positionOf(outcome: Outcome<number> | undefined): number | undefined {

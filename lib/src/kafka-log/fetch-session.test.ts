@@ -117,12 +117,21 @@ function refusal(errorCode: number): FetchAnswer {
   return { throttleMs: 0, errorCode, sessionId: 0, parts: [] }
 }
 
+function answered(session: FetchSession, answer: FetchAnswer): Map<string, FetchedPart> {
+  const told = new Map<string, FetchedPart>()
+  session.answered(answer, (key, part) => {
+    assert.ok(!told.has(key), `${key} is told twice`)
+    told.set(key, part)
+  })
+  return told
+}
+
 test('the second request names what changed, and forgets what is not wanted any more', () => {
   const session = new FetchSession()
   const broker = new Broker()
   const all = [partOf(0, 0), partOf(1, 0), partOf(2, 0)]
   assert.deepEqual(session.request(keyed(all)), { sessionId: 0, epoch: 0, parts: all, forgotten: [] })
-  session.answered(broker.fetch({ sessionId: 0, epoch: 0, parts: all, forgotten: [] }))
+  answered(session, broker.fetch({ sessionId: 0, epoch: 0, parts: all, forgotten: [] }))
   const next = session.request(keyed([partOf(0, 0), partOf(1, 5), partOf(3, 0)]))
   const expected = { sessionId: 1, epoch: 1, parts: [partOf(1, 5), partOf(3, 0)], forgotten: [partOf(2, 0)] }
   assert.deepEqual(next, expected)
@@ -133,27 +142,27 @@ test('a partition that a full answer left out has more to read, and is not told 
   const broker = new Broker()
   const wanted = keyed([partOf(0, 0), partOf(1, 0)])
   for (const log of broker.logs) log.end = 10
-  session.answered(broker.fetch(session.request(wanted)))
+  answered(session, broker.fetch(session.request(wanted)))
   broker.recordsMax = 10
-  const told = session.answered(broker.fetch(session.request(wanted)))
+  const told = answered(session, broker.fetch(session.request(wanted)))
   assert.equal(told.get('a/0')?.recordSet.length, 10)
   assert.deepEqual([told.get('a/1')?.recordSet.length, told.get('a/1')?.highWatermark], [0, 10])
   // Its turn comes.
-  assert.equal(session.answered(broker.fetch(session.request(wanted))).get('a/1')?.recordSet.length, 10)
+  assert.equal(answered(session, broker.fetch(session.request(wanted))).get('a/1')?.recordSet.length, 10)
 })
 
 test('what a throttled answer leaves out is not told', () => {
   const session = new FetchSession()
   const broker = new Broker()
   const wanted = keyed([partOf(0, 0)])
-  session.answered(broker.fetch(session.request(wanted)))
+  answered(session, broker.fetch(session.request(wanted)))
   const [log] = broker.logs
   assert.ok(log)
   log.end = 1
   broker.isThrottling = true
-  assert.equal(session.answered(broker.fetch(session.request(wanted))).size, 0)
+  assert.equal(answered(session, broker.fetch(session.request(wanted))).size, 0)
   broker.isThrottling = false
-  assert.equal(session.answered(broker.fetch(session.request(wanted))).get('a/0')?.highWatermark, 1)
+  assert.equal(answered(session, broker.fetch(session.request(wanted))).get('a/0')?.highWatermark, 1)
   assert.equal(session.isFull, false)
 })
 
@@ -161,7 +170,7 @@ test('a session that was refused is begun anew, and the one the broker may still
   const session = new FetchSession()
   const broker = new Broker()
   const wanted = keyed([partOf(0, 0)])
-  session.answered(broker.fetch(session.request(wanted)))
+  answered(session, broker.fetch(session.request(wanted)))
   broker.fetch(session.request(wanted))
   // The answer is lost.
   session.failed()
@@ -208,7 +217,7 @@ function rig() {
       session.failed()
       return
     }
-    const told = session.answered(answer)
+    const told = answered(session, answer)
     if (!isThrottling) assert.deepEqual(new Set(told.keys()), new Set(keyed(parts).keys()))
     for (const { partition: one, errorCode, highWatermark } of truth) {
       const part = told.get(`${topic}/${one}`)

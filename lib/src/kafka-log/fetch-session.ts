@@ -60,35 +60,32 @@ export class FetchSession {
     return { ...request, forgotten: this.#remembered.size > wanted.size ? this.#forget(wanted) : [] }
   }
 
-  /** Of a successful answer: all that is known by it, also of partitions that it left out. */
-  answered({ sessionId, throttleMs, parts }: FetchAnswer): Map<string, FetchedPart> {
+  /** Of a successful answer: tells all that is known by it, also of partitions that it left out. */
+  answered({ sessionId, throttleMs, parts }: FetchAnswer, tell: (key: string, part: FetchedPart) => void): void {
     const isIncremental = this.#epoch > 0
     const isGoingOn = isIncremental && sessionId === this.#id
-    const told = new Map<string, FetchedPart>()
+    if (isGoingOn) this.#epoch = this.#epoch === this.#epochMax ? 1 : this.#epoch + 1
+    else if (isIncremental) this.failed()
+    else if (sessionId !== 0) this.#epoch = 1
+    if (!isIncremental) this.#id = sessionId
+    const told = new Set<string>()
     for (const part of parts) {
       const key = keyOf(part)
       const known = this.#remembered.get(key)
       if (known === undefined) continue
       known.silence = part.errorCode === 0 ? { ...part, recordSet: nothing } : undefined
-      told.set(key, part)
+      told.add(key)
+      tell(key, part)
     }
-    if (isGoingOn && throttleMs === 0) this.#addSilent(told)
-    if (isGoingOn) this.#epoch = this.#epoch === this.#epochMax ? 1 : this.#epoch + 1
-    else if (isIncremental) this.failed()
-    else if (sessionId !== 0) this.#epoch = 1
-    if (!isIncremental) this.#id = sessionId
-    return told
+    if (!isGoingOn || throttleMs > 0) return
+    for (const [key, { silence }] of this.#remembered) {
+      if (silence !== undefined && !told.has(key)) tell(key, silence)
+    }
   }
 
   /** The next request begins anew, and tells the broker to give up the session it may still have. */
   failed(): void {
     this.#epoch = 0
-  }
-
-  #addSilent(told: Map<string, FetchedPart>): void {
-    for (const [key, { silence }] of this.#remembered) {
-      if (silence !== undefined && !told.has(key)) told.set(key, silence)
-    }
   }
 
   #forget(wanted: ReadonlyMap<string, FetchPart>): FetchPart[] {

@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
 import type { FetchBudget } from './fetch-budget.ts'
 import { keyOf, type TopicPartition } from './kafka-cluster.ts'
+import type { FetchPart } from './log-requests.ts'
 import type { ReadWaits } from './read-waits.ts'
 import { damagedBatchReason, decodeRecordSet, type StoredRecord } from './record-batch.ts'
 import { type RecordFraming, UnreadableRecordError } from './record-framing.ts'
@@ -34,9 +35,10 @@ export interface PartitionReaderDeps {
   readonly onWanting: (reader: PartitionReader) => void
 }
 
-export interface FetchTicket {
+/** What is fetched for a reader, and of which of its rounds. */
+export interface FetchTicket extends FetchPart {
+  readonly reader: PartitionReader
   readonly round: number
-  readonly offset: number
   readonly sequence: number
 }
 
@@ -108,7 +110,8 @@ export class PartitionReader implements TopicPartition {
 
   ticket(sequence: number): FetchTicket {
     this.isFetching = true
-    return { round: this.#round, offset: this.#next, sequence }
+    const { topic, partition, fetchBytes: bytesMax } = this
+    return { topic, partition, offset: this.#next, bytesMax, reader: this, round: this.#round, sequence }
   }
 
   accept(ticket: FetchTicket, { highWatermark, recordSet }: { highWatermark: number; recordSet: Buffer }): void {

@@ -5,11 +5,9 @@
  * The position that is committed is the first record that an open minute still needs; a restart replays from there,
  * and the merge makes the replay harmless. Postgres keeps the same position beside the minutes; the lower of the two
  * counts, so a database that was restored or failed over a few seconds back gets its minutes again, also when that
- * happens while this runs (minute-store.ts).
- * While the store fails nothing more is read, so memory stays within the windows' bound.
+ * happens while this runs (minute-store.ts). While the store fails nothing is read: memory stays bounded.
  *
- * What cannot be read is set aside before the position moves past it; what the log has dropped unread is a recorded gap
- * (log-gaps.ts).
+ * What cannot be read is set aside before the position moves past it; what the log dropped unread is a gap (log-gaps.ts).
  */
 import assert from 'node:assert/strict'
 import type { Clock } from '@minutely/lib/clock'
@@ -29,7 +27,13 @@ import type { AggregatorConfig } from './config.ts'
 import { foldRecord } from './fold-record.ts'
 import { publishMinutes } from './live-minutes.ts'
 import type { AggregatorMetrics } from './metrics.ts'
-import { type MinuteStore, type ProgressVersion, type Stored, StoreRewoundError } from './minute-store.ts'
+import {
+  type MinuteStore,
+  type ProgressVersion,
+  type Stored,
+  StoreMovedError,
+  StoreRewoundError,
+} from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
 import type { OpenMinute } from './open-minute.ts'
 import { PartitionGauges } from './partition-gauges.ts'
@@ -62,7 +66,7 @@ export class PartitionConsumer {
   readonly partition: LogPartition
   slots = new SeriesSlots()
   windows: MinuteWindows
-  /** Closed, and on their way to the store. */
+  /** Closed, on their way to the store. */
   storing: readonly OpenMinute[] = []
   /** Closed and stored up to here, ms since the epoch; 0 until it is known. */
   completeThroughMs = 0
@@ -94,16 +98,21 @@ export class PartitionConsumer {
       try {
         await this.#runFromStored(signal)
       } catch (error) {
-        if (!(error instanceof StoreRewoundError)) throw error
-        const { minuteStore, log } = this.#deps
-        log.error({ err: error, ...this.partition }, 'starting again from what the database has')
-        // It may hold what the database has lost.
-        await this.#until('voiding the ring', signal, () => minuteStore.voidRing('the database lost commits'))
-        minuteStore.forget()
+        if (!(error instanceof StoreMovedError)) throw error
+        await this.#forget(error, signal)
       }
     }
     this.#deps.budget.forget(this)
     this.#gauges.remove()
+  }
+
+  async #forget(error: StoreMovedError, signal: AbortSignal): Promise<void> {
+    const { minuteStore, log } = this.#deps
+    const isLoss = error instanceof StoreRewoundError
+    log[isLoss ? 'error' : 'warn']({ err: error, ...this.partition }, 'starting again from what is stored')
+    // It may hold what the database has lost.
+    if (isLoss) await this.#until('voiding the ring', signal, () => minuteStore.voidRing('the database lost commits'))
+    minuteStore.forget()
   }
 
   async #runFromStored(signal: AbortSignal): Promise<void> {
@@ -275,19 +284,15 @@ export class PartitionConsumer {
 
   /** @returns false when the signal aborted before it succeeded. */
   async #until(doing: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<boolean> {
-    const done = async (): Promise<true> => {
-      await work()
-      return true
-    }
-    return (await this.#stubbornly(doing, signal, done)) === true
+    return (await this.#stubbornly(doing, signal, () => work().then(() => true))) === true
   }
 
   #stubbornly<T>(doing: string, signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
+    const { clock, random, metrics, log } = this.#deps
     const onFailure = (error: Error, attempt: number): void => {
-      this.#deps.metrics.storeFailures.inc()
-      this.#deps.log.warn({ err: error, attempt, ...this.partition }, `${doing} failed; trying again`)
+      metrics.storeFailures.inc()
+      log.warn({ err: error, attempt, ...this.partition }, `${doing} failed; trying again`)
     }
-    const { clock, random } = this.#deps
     return stubbornly(work, { signal, clock, random, onFailure })
   }
 }

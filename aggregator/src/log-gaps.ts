@@ -9,21 +9,25 @@
 import { inTransaction, type Pool } from '@minutely/lib/postgres/pool'
 import type { LogGap } from '@minutely/lib/sample-log/sample-log'
 import type { KnownProgress, ProgressVersion } from './minute-store.ts'
-import { lockProgress, resetProgress } from './partition-progress.ts'
+import { lockProgress, resetProgress, touchProgress } from './partition-progress.ts'
 
 /**
  * @returns the version of the partition's progress after it.
- * @throws StoreRewoundError when the database has lost what was stored before.
+ * @throws StoreMovedError when the progress is not the known one.
  */
 export function recordGap(gap: LogGap, progress: KnownProgress, { pool }: { pool: Pool }): Promise<ProgressVersion> {
   const { partition, version } = progress
   return inTransaction(pool, async (client) => {
-    await lockProgress(client, partition, version)
+    await lockProgress(client, progress)
     await client.query(
       'insert into log_gap (topic, partition, from_position, to_position, reason) values ($1, $2, $3, $4, $5)',
       [partition.topic, partition.partition, gap.fromPosition, gap.toPosition, gap.reason],
     )
-    if (gap.reason === 'retention') return version
-    return (await resetProgress(client, partition, gap.toPosition)) ?? version
+    // Either way the progress moves, or nobody would notice if this were lost with the database's last commits.
+    const moved =
+      gap.reason === 'retention'
+        ? await touchProgress(client, partition)
+        : await resetProgress(client, partition, gap.toPosition)
+    return moved ?? version
   })
 }

@@ -4,11 +4,11 @@
  * minute-store-contract.ts. One instance a process, shared by its partitions.
  *
  * Promises: what store() was given is there as a whole, with the progress, or not at all, when its promise settles either way;
- * repeating it is harmless. A minute only grows: seconds are added to its set, and the first value of a second stays.
- * Progress never goes back, but by recordGap of a log that began anew. A store that lost commits says so
- * (StoreRewoundError) to whoever wrote to the partition before, at the next write.
- *
- * Two owners of one partition may write at the same time; they take turns.
+ * storing the same again is harmless. A minute only grows: seconds are added to its set, and the first value of a second stays.
+ * Progress never goes back, but by recordGap of a log that began anew. Whoever writes must know the newest write of the
+ * partition: else it was another owner's, or its own whose answer was lost (StoreMovedError), or the store has lost commits
+ * (StoreRewoundError). So two owners of one partition take turns, each starting again from what the other has left. Nothing less
+ * will do: a store that lost the writes of one and then got one of the other looks newer than both.
  */
 import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogConsumer, LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
@@ -35,8 +35,13 @@ export interface KnownProgress {
   readonly version: ProgressVersion
 }
 
-/** The database is no longer where we left it. Not to be retried: start again from what it has. */
-export class StoreRewoundError extends Error {
+/** The store is no longer where we left it. Not to be retried: start again from what it has. */
+export class StoreMovedError extends Error {
+  override readonly name: string = 'StoreMovedError'
+}
+
+/** It lost what was written before. Others of this process, and the ring, may know more than it does. */
+export class StoreRewoundError extends StoreMovedError {
   override readonly name = 'StoreRewoundError'
 }
 
@@ -74,11 +79,11 @@ export interface MinuteStore {
     partition: LogPartition,
     reached: { readonly position: number; readonly completeThroughMs: number },
   ): Promise<ProgressVersion>
-  /** Makes new series and their servers known to readers. Safe to repeat. @throws StoreRewoundError */
+  /** Makes new series and their servers known to readers. @throws StoreMovedError */
   announce(added: readonly SlotEntry[], progress: KnownProgress, deps: FlushDeps): Promise<ProgressVersion>
-  /** Closed minutes and how far the partition has come, in one transaction. @throws StoreRewoundError */
+  /** Closed minutes and how far the partition has come, in one transaction. @throws StoreMovedError */
   store(flush: Flush, deps: FlushDeps): Promise<Stored>
-  /** Writes down what the log has lost; after `rewound` the position is set back. @throws StoreRewoundError */
+  /** Writes down what the log has lost; after `rewound` the position is set back. @throws StoreMovedError */
   recordGap(gap: LogGap, progress: KnownProgress): Promise<ProgressVersion>
   /** No ring may be read from now on, until one is adopted; with `only`, unless it is another one already. */
   voidRing(reason: string, only?: RingIdentity): Promise<void>

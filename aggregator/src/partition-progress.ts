@@ -3,8 +3,9 @@
  *
  * It is also how a running consumer notices that the database lost commits (failed over to a standby that lagged, or
  * was restored): each write makes updated_at larger, so a row that is older than the last one written, or gone, means
- * that minutes which counted as stored may be missing, and series ids that were given out may name nothing. Whoever
- * sees that starts again from what the database has. The version of a row is updated_at as Postgres writes it, to the
+ * that minutes which counted as stored may be missing, and series ids that were given out may name nothing. A row that is
+ * newer may hide the same: of two owners (one paused, replaced and continued) the other may have written after the loss. Whoever
+ * sees either starts again from what the database has. The version of a row is updated_at as Postgres writes it, to the
  * microsecond.
  *
  * Every writer locks the row before it touches anything else, so that two owners of one partition (one paused,
@@ -12,7 +13,13 @@
  */
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
-import { type ProgressVersion, type StoredProgress, StoreRewoundError } from './minute-store.ts'
+import {
+  type KnownProgress,
+  type ProgressVersion,
+  type StoredProgress,
+  StoreMovedError,
+  StoreRewoundError,
+} from './minute-store.ts'
 
 export async function readProgress(pool: Pool, { topic, partition }: LogPartition): Promise<StoredProgress> {
   const { rows } = await pool.query<{ position: number; complete_ms: number; version: string }>(
@@ -25,19 +32,24 @@ export async function readProgress(pool: Pool, { topic, partition }: LogPartitio
   return { position: row?.position, completeThroughMs: row?.complete_ms ?? 0, version: row?.version }
 }
 
-/** @throws StoreRewoundError when the row is not the known one or a later one. */
-export async function lockProgress(
-  client: PoolClient,
-  { topic, partition }: LogPartition,
-  known: ProgressVersion,
-): Promise<void> {
-  const { rows } = await client.query<{ current: boolean }>(
-    `select updated_at >= $3::timestamptz as current from partition_progress
+/** @throws StoreMovedError when the row is a later one than the known, StoreRewoundError when it is an earlier one or gone. */
+export async function lockProgress(client: PoolClient, { partition, version }: KnownProgress): Promise<void> {
+  const { topic, partition: number } = partition
+  const { rows } = await client.query<{ version: string; later: boolean }>(
+    `select updated_at::text as version, updated_at > $3::timestamptz as later from partition_progress
      where topic = $1 and partition = $2 for update`,
-    [topic, partition, known ?? '-infinity'],
+    [topic, number, version ?? '-infinity'],
   )
-  const kept = rows[0]?.current ?? known === undefined
-  if (!kept) throw new StoreRewoundError(`the database lost commits: what was stored at ${known} is not there any more`)
+  const [row] = rows
+  if (row?.version === version) return
+  const name = `${topic}/${number}`
+  if (row?.later === true)
+    throw new StoreMovedError(
+      `${name} was stored at ${row.version}, and we know of ${version ?? 'nothing'}: by another owner, or the answer was lost`,
+    )
+  throw new StoreRewoundError(
+    `the database lost commits: what was stored of ${name} at ${version} is not there any more`,
+  )
 }
 
 /**

@@ -5,7 +5,8 @@ import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-
 const probeWaitMs = 1_000
 
 /**
- * Where to read on: the lower of what was stored and what was committed; the oldest record without anything stored. A
+ * Where to read on: the lower of what was stored and what was committed; without anything stored the log's beginning, so that
+ * what it no longer has is a gap: a database that has lost its progress may have lost those minutes with it. A
  * log that was made anew has no commits, so that the lower of the two would hide it: then it is what was stored, which the first
  * read finds to be past the end.
  */
@@ -14,7 +15,7 @@ export async function resumePosition(
   stored: number | undefined,
   { consumer }: { consumer: LogConsumer },
 ): Promise<number> {
-  if (stored === undefined) return consumer.oldest(partition)
+  if (stored === undefined) return 0
   const committed = await consumer.committed(partition)
   if (committed >= stored) return stored
   const probe = await consumer.read({ partition, position: stored, bytesMax: 1, waitMs: probeWaitMs })

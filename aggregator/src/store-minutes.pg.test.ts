@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { failingPool } from './failing-pool.ts'
 import { MinuteModel, sectionOf, storedTable } from './minute-model.ts'
 import { MinutePartitions } from './minute-partitions.ts'
-import { type Flush, type Stored, StoreRewoundError } from './minute-store.ts'
+import { type Flush, type Stored, StoreMovedError, StoreRewoundError } from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
 import { readProgress } from './partition-progress.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
@@ -38,9 +38,15 @@ class Store {
     }
   }
 
-  /** Folds the rows from startMs on and stores all of it in one flush. */
-  store(startMs: number, rows: Rows, more: Partial<Flush> & Partial<StoreDeps> = {}): Promise<Stored> {
-    return storeMinutes(this.flush(startMs, rows, more), { ...this.deps, ...more })
+  /** Folds the rows from startMs on and stores all of it in one flush, knowing the newest progress unless told otherwise. */
+  async store(startMs: number, rows: Rows, more: Partial<Flush> & Partial<StoreDeps> = {}): Promise<Stored> {
+    const flush = this.flush(startMs, rows, more)
+    const version = 'version' in more ? more.version : await this.version()
+    return storeMinutes({ ...flush, version }, { ...this.deps, ...more })
+  }
+
+  async version(): Promise<Stored['version']> {
+    return (await readProgress(this.pool, { topic: 'samples', partition: this.number })).version
   }
 
   flush(startMs: number, rows: Rows, more: Partial<Flush> = {}): Flush {
@@ -158,7 +164,7 @@ test('any parts in any order end in the union', async () => {
 async function storeUntilDone(store: Store, flush: () => Flush): Promise<void> {
   for (;;) {
     try {
-      await storeMinutes(flush(), store.deps)
+      await storeMinutes({ ...flush(), version: await store.version() }, store.deps)
       return
     } catch (error) {
       const { code } = error as { code?: string }
@@ -240,8 +246,9 @@ test('the answer to COMMIT is lost: repeating it is harmless', async () => {
   assert.equal(before, undefined, 'the connection broke')
   const { version } = await readProgress(pool, partition)
   assert.ok(version !== undefined, 'yet it was committed')
-  await store.store(baseMs, rows, { version: undefined })
-  const again = await store.store(baseMs, rows, { version: undefined })
+  await assert.rejects(store.store(baseMs, rows, { version: undefined }), StoreMovedError)
+  await store.store(baseMs, rows, { version })
+  const again = await store.store(baseMs, rows)
   assert.equal(again.lateSamples, 0)
   assert.deepEqual(await storedTable(pool), modelOf({ startMs: baseMs, rows }))
 })
@@ -298,7 +305,9 @@ test('a database that lost commits is noticed by the next flush and the next ann
   const first = await store.store(baseMs, rows)
   await pool.query('create table kept as select * from partition_progress')
   const second = await store.store(baseMs + minuteMs, rows, { version: first.version })
-  await store.store(baseMs, [], { version: first.version })
+  await assert.rejects(store.store(baseMs, [], { version: first.version }), {
+    name: 'StoreMovedError',
+  })
   await pool.query('truncate partition_progress')
   await pool.query('insert into partition_progress select * from kept')
   await assert.rejects(store.store(baseMs, [], { version: second.version }), StoreRewoundError)
@@ -333,6 +342,19 @@ test('an id that has been given to another series meanwhile is noticed', async (
   await dictionary.resolve(added, baseMs)
   await pool.query(`update series set identity = gen_random_uuid(), server_id = 'other'`)
   await assert.rejects(announceSeries(added, { partition, version }, store.deps), StoreRewoundError)
+})
+
+test('a loss shows also when another owner has written since', async () => {
+  const { pool } = await createTestDatabase()
+  const [one, other] = [new Store(pool), new Store(pool)]
+  const first = await one.store(baseMs, [])
+  await pool.query('create table kept as select * from partition_progress')
+  const lost = await one.store(baseMs, [{ name: 'a', values: ramp(10) }], { version: first.version, resumeAt: 9 })
+  await pool.query('truncate partition_progress')
+  await pool.query('insert into partition_progress select * from kept')
+  await other.store(baseMs, [], { version: first.version })
+  await assert.rejects(one.store(baseMs, [], { version: lost.version, resumeAt: 12 }), StoreMovedError)
+  assert.equal((await readProgress(pool, partition)).position, 1)
 })
 
 test('an announcement makes series and servers known, and its loss shows', async () => {

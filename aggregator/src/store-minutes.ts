@@ -1,6 +1,7 @@
 /**
  * Stores closed minutes and how far the partition has come, in one transaction. Postgres is the truth: only after this
- * may the ring learn of a minute or the log forget its records. Safe to repeat when the answer to COMMIT was lost.
+ * may the ring learn of a minute or the log forget its records. When the answer to COMMIT was lost, whoever asks again is
+ * told that the progress has moved, and starts again from it.
  *
  * Fast path is a binary COPY. It fails when a row exists already (a replay, a late or early part of a minute): then,
  * and for reopened minutes at once, the merge (merge-minute.ts) does it row by row.
@@ -46,7 +47,7 @@ interface PreparedMinute {
   readonly tags: Uint32Array
 }
 
-/** @throws StoreRewoundError when the database has lost what was stored before. */
+/** @throws StoreMovedError when the progress is not the known one. */
 export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Stored> {
   const prepared: PreparedMinute[] = []
   const fresh = new Set<SlotEntry>()
@@ -57,7 +58,7 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
   try {
     const spans = unseen(spansOf(flush.minutes, deps.slots), deps)
     const stored = await inTransaction(deps.pool, async (client) => {
-      await lockProgress(client, flush.partition, flush.version)
+      await lockProgress(client, flush)
       await assertKept(client, [...fresh], deps)
       // Before any row is read or written, so that what the ring learns is not older than the ring (recent-ring.ts).
       const push = new RingPushBuilder(await readRingIdentity(client), flush.closedThroughMs)
@@ -121,7 +122,7 @@ async function prepare(
 
 /**
  * Makes new series and their servers known to readers before their first minute closes. Safe to repeat.
- * @throws StoreRewoundError when the database has lost what was stored before.
+ * @throws StoreMovedError when the progress is not the known one.
  */
 export async function announceSeries(
   added: readonly SlotEntry[],
@@ -135,7 +136,7 @@ export async function announceSeries(
     await deps.dictionary.resolve(added, firstSeenMs)
     const news = unseen(spans, deps)
     const version = await inTransaction(deps.pool, async (client) => {
-      await lockProgress(client, progress.partition, progress.version)
+      await lockProgress(client, progress)
       await assertKept(client, added, deps)
       await touchServers(client, news, deps)
       return touchProgress(client, progress.partition)

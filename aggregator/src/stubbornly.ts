@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '@minutely/lib/clock'
 import pRetry from 'p-retry'
-import { StoreRewoundError } from './minute-store.ts'
+import { StoreMovedError } from './minute-store.ts'
 
 const delayMsMin = 100
 const delayMsMax = 10_000
@@ -27,7 +27,7 @@ export async function stubbornly<T>(
       minTimeout: 0,
       signal,
       onFailedAttempt: async ({ error, attemptNumber }) => {
-        if (error instanceof StoreRewoundError || isDefect(error)) throw error
+        if (error instanceof StoreMovedError || isDefect(error)) throw error
         onFailure(error, attemptNumber)
         const delayMs = delayMsMin * 2 ** (attemptNumber - 1) * (1 + random())
         await clock.sleep(Math.min(delayMsMax, delayMs), signal)

@@ -155,8 +155,11 @@ export class SimMinuteStore implements MinuteStore {
         const row = { ...gap, partition: { topic, partition: number } }
         transaction.put(`${gapPrefix}${nameOf(partition)} ${gap.reason} ${gap.fromPosition} ${gap.toPosition}`, row)
       })
-      if (gap.reason === 'retention') return version
-      return (await resetProgress(transaction, partition, gap.toPosition)) ?? version
+      const moved =
+        gap.reason === 'retention'
+          ? await touchProgress(transaction, partition)
+          : await resetProgress(transaction, partition, gap.toPosition)
+      return moved ?? version
     })
   }
 

@@ -1,5 +1,10 @@
 /** The progress of partitions in the simulated database: aggregator/src/partition-progress.ts, statement by statement. */
-import { type KnownProgress, type ProgressVersion, StoreRewoundError } from '@minutely/aggregator/minute-store'
+import {
+  type KnownProgress,
+  type ProgressVersion,
+  StoreMovedError,
+  StoreRewoundError,
+} from '@minutely/aggregator/minute-store'
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import type { SimTransaction } from './sim-database.ts'
 import { nameOf } from './sim-log-storage.ts'
@@ -7,13 +12,17 @@ import { type ProgressRow, progressKey } from './sim-tables.ts'
 
 type Reached = Pick<ProgressRow, 'position' | 'completeThroughMs'>
 
-/** @throws StoreRewoundError when the row is not the known one or a later one. */
+/** @throws StoreMovedError when the row is a later one, StoreRewoundError when it is an earlier one or gone. */
 export function lockProgress(transaction: SimTransaction, { partition, version }: KnownProgress): Promise<void> {
   return transaction.statement('lock progress', async () => {
     await transaction.lock(progressKey(partition))
     const row = transaction.get<ProgressRow>(progressKey(partition))
-    const isCurrent = row === undefined ? version === undefined : row.versionUs >= Number(version ?? 0)
-    if (!isCurrent) throw new StoreRewoundError(`what was stored of ${nameOf(partition)} at ${version} is gone`)
+    const knownUs = version === undefined ? undefined : Number(version)
+    if (row?.versionUs === knownUs) return
+    const name = nameOf(partition)
+    if (row !== undefined && row.versionUs > (knownUs ?? 0))
+      throw new StoreMovedError(`${name} has ${row.versionUs}, known is ${version}`)
+    throw new StoreRewoundError(`what was stored of ${name} at ${version} is gone`)
   })
 }
 

@@ -18,7 +18,7 @@ export function makeTrouble(run: SimRun): void {
   at(faults.aggregatorPauses, () => pauseAggregator(run))
   at(faults.rebalances, () => run.group.rebalance())
   at(faults.storeOutages, () => breakStore(run))
-  at(faults.storeRewinds, () => run.database.rewind(random.between(1, faults.commitsLost)))
+  at(faults.storeRewinds, () => rewindStore(run))
   at(faults.ringFlushes, () => run.redis.flush())
   at(faults.ringRestarts, () => run.redis.restart())
   at(faults.retentionOverruns, () => run.storage.truncate(random.pick([...run.storage.partitions.values()])))
@@ -69,6 +69,15 @@ function breakStore({ world, database }: SimRun): void {
   world.note('database', `is away for ${durationMs} ms`)
   database.availableAtMs = world.nowMs + durationMs
   database.breakConnections()
+}
+
+/**
+ * Not after a topic was made anew: with the position in the old topic back, which means another record in the new one, records are skipped
+ * unnoticed (ARCHITECTURE.md, not held yet).
+ */
+function rewindStore({ world, storage, database }: SimRun): void {
+  if (storage.destroyed.some(({ reason }) => reason === 'rewound')) return
+  database.rewind(world.random.between(1, world.faults.commitsLost))
 }
 
 /** First the partitions, which are read at once; then the collectors that write to them, one by one. */

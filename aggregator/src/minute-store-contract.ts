@@ -1,0 +1,160 @@
+/**
+ * What every MinuteStore must do, as a suite its implementations' tests call. A failure names the promise of minute-store.ts
+ * that was broken.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { minuteMs } from '@minutely/schema/limits'
+import { MinuteModel, type ModelTable, sectionOf } from './minute-model.ts'
+import { type Flush, type MinuteStore, type Stored, StoreMovedError, StoreRewoundError } from './minute-store.ts'
+import { MinuteWindows } from './minute-window.ts'
+import { SeriesSlots } from './series-slots.ts'
+
+export interface MinuteStoreUnderTest {
+  /** An empty one. */
+  create(): Promise<MinuteStoreStorage>
+}
+
+export interface MinuteStoreStorage {
+  /** As another process has it. */
+  open(): MinuteStore
+  table(): Promise<ModelTable>
+  /** Remembers what is stored now; the function it returns sets the store back to it. */
+  snapshot(): Promise<() => Promise<void>>
+}
+
+const baseMs = Date.UTC(2027, 0, 15, 9, 59)
+const wide = { openMinutesMax: 1_000, lateMinutesMax: 1_000, bytesMax: 1 << 30, lateHoldMs: 0 }
+const partition = { topic: 'samples', partition: 0 }
+const cpu = { metricId: 'cpu', labels: {} }
+const ramp = (length: number, from = 0): number[] => Array.from({ length }, (_, index) => (from + index) / 10)
+
+/** An owner of the partition: knows what it wrote. */
+class Owner {
+  readonly store: MinuteStore
+  readonly slots = new SeriesSlots()
+  version: Flush['version']
+
+  constructor(store: MinuteStore) {
+    this.store = store
+  }
+
+  async resume(): Promise<this> {
+    this.version = (await this.store.readProgress(partition)).version
+    return this
+  }
+
+  async write(startMs: number, values: readonly number[], more: Partial<Flush> = {}): Promise<Stored> {
+    const windows = new MinuteWindows(wide, 0)
+    const section = sectionOf('web', { startMs, stepMs: 1_000 }, [{ series: cpu, values }])
+    windows.fold(section, this.slots.slotsOf(section), { position: 0, trustedMs: 0 })
+    const minutes = windows.closeUpTo(Number.MAX_SAFE_INTEGER, 0)
+    const flush = { partition, minutes, resumeAt: 1, closedThroughMs: baseMs, version: this.version, ...more }
+    const stored = await this.store.store(flush, { slots: this.slots })
+    this.version = stored.version
+    return stored
+  }
+}
+
+function modelOf(...parts: { startMs: number; values: readonly number[] }[]): ModelTable {
+  const model = new MinuteModel()
+  for (const { startMs, values } of parts) model.add('web', { startMs, stepMs: 1_000 }, [{ series: cpu, values }])
+  return model.table()
+}
+
+export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest): void {
+  test(`${name}: minutes and progress are stored together, and resumed from by another process`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    assert.deepEqual(await owner.store.readProgress(partition), {
+      position: undefined,
+      completeThroughMs: 0,
+      version: undefined,
+    })
+    const { version, mergedRows } = await owner.write(baseMs, ramp(90), { resumeAt: 7 })
+    assert.equal(mergedRows, 0)
+    assert.deepEqual(await storage.open().readProgress(partition), { position: 7, completeThroughMs: baseMs, version })
+    assert.deepEqual(await storage.table(), modelOf({ startMs: baseMs, values: ramp(90) }))
+  })
+
+  test(`${name}: what comes again changes nothing, and what overlaps is added`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    const parts = [
+      { startMs: baseMs, values: ramp(20) },
+      { startMs: baseMs, values: ramp(20) },
+      { startMs: baseMs + 10_000, values: ramp(70, 100) },
+      { startMs: baseMs + 5_000, values: ramp(10, 50) },
+    ]
+    for (const { startMs, values } of parts) await owner.write(startMs, values)
+    assert.deepEqual(await storage.table(), modelOf(...parts))
+  })
+
+  test(`${name}: neither position nor completeThrough goes back`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    await owner.write(baseMs, [], { resumeAt: 50, closedThroughMs: baseMs + minuteMs })
+    await owner.write(baseMs, [], { resumeAt: 20, closedThroughMs: baseMs })
+    const { position, completeThroughMs } = await owner.store.readProgress(partition)
+    assert.deepEqual([position, completeThroughMs], [50, baseMs + minuteMs])
+  })
+
+  test(`${name}: of two owners the one that did not write last starts again, and the union is stored`, async () => {
+    const storage = await subject.create()
+    const [one, other] = [new Owner(storage.open()), new Owner(storage.open())]
+    const parts = [
+      { startMs: baseMs, values: ramp(30) },
+      { startMs: baseMs + 20_000, values: ramp(30, 200) },
+    ] as const
+    await one.write(parts[0].startMs, parts[0].values)
+    await assert.rejects(other.write(parts[1].startMs, parts[1].values), StoreMovedError)
+    await other.resume()
+    await other.write(parts[1].startMs, parts[1].values)
+    const again = one.write(baseMs, ramp(60))
+    await assert.rejects(again, (error) => error instanceof StoreMovedError && !(error instanceof StoreRewoundError))
+    assert.deepEqual(await storage.table(), modelOf(...parts))
+  })
+
+  test(`${name}: two that write at the same time take turns`, async () => {
+    const storage = await subject.create()
+    const owners = [new Owner(storage.open()), new Owner(storage.open())]
+    const outcomes = await Promise.allSettled(owners.map((owner) => owner.write(baseMs, ramp(60))))
+    const refused = outcomes.filter(({ status }) => status === 'rejected')
+    assert.ok(refused.length <= 1, `${refused.length} refused`)
+    assert.deepEqual(await storage.table(), modelOf({ startMs: baseMs, values: ramp(60) }))
+  })
+
+  test(`${name}: a loss of commits is told at the next write, announcement and gap`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    await owner.write(baseMs, ramp(10))
+    const rewind = await storage.snapshot()
+    const { version } = await owner.write(baseMs + minuteMs, ramp(10))
+    await rewind()
+    await assert.rejects(owner.write(baseMs + minuteMs, ramp(10), { version }), StoreRewoundError)
+    await assert.rejects(owner.store.announce([], { partition, version }, owner), StoreRewoundError)
+    const gap = { fromPosition: 1, toPosition: 2, reason: 'retention' } as const
+    await assert.rejects(owner.store.recordGap(gap, { partition, version }), StoreRewoundError)
+    await owner.resume()
+    await owner.write(baseMs + minuteMs, ramp(10))
+    const parts = [baseMs, baseMs + minuteMs].map((startMs) => ({ startMs, values: ramp(10) }))
+    assert.deepEqual(await storage.table(), modelOf(...parts))
+  })
+
+  test(`${name}: a gap moves the version, and one of a log that began anew sets the position back`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    const { version } = await owner.write(baseMs, [], { resumeAt: 50 })
+    const retention = { fromPosition: 50, toPosition: 60, reason: 'retention' } as const
+    const after = await owner.store.recordGap(retention, { partition, version })
+    assert.notEqual(after, version)
+    assert.equal((await owner.store.readProgress(partition)).position, 50)
+    const rewound = { fromPosition: 60, toPosition: 0, reason: 'rewound' } as const
+    const last = await owner.store.recordGap(rewound, { partition, version: after })
+    assert.deepEqual(await owner.store.readProgress(partition), {
+      position: 0,
+      completeThroughMs: baseMs,
+      version: last,
+    })
+  })
+}

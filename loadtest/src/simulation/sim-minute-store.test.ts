@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import type { StoredMinute } from '@minutely/aggregator/merge-minute'
+import { modelKey, rowInWords } from '@minutely/aggregator/minute-model'
+import { minuteStoreContract } from '@minutely/aggregator/minute-store-contract'
+import { seriesIdentity } from '@minutely/schema/series-identity'
+import { drawFaultPlan, type FaultPlan } from './fault-plan.ts'
+import { SimDatabase } from './sim-database.ts'
+import { SimMinuteStore } from './sim-minute-store.ts'
+import { SimProcess } from './sim-process.ts'
+import { minutePrefix, seriesKeyOf } from './sim-tables.ts'
+import { SimWorld } from './sim-world.ts'
+
+const calm: FaultPlan = { ...drawFaultPlan(1), faultyMs: 0 }
+const cpu = { metricId: 'cpu', labels: {} }
+const cpuKey = seriesKeyOf(seriesIdentity({ tenantId: 'default', serverId: 'web' }, cpu))
+
+minuteStoreContract('simulated', {
+  create: async () => {
+    const world = new SimWorld(1, calm)
+    const database = new SimDatabase(world)
+    let commits = 0
+    const apply = database.apply.bind(database)
+    database.apply = (transaction) => {
+      if (transaction.writes.size > 0) commits++
+      apply(transaction)
+    }
+    // Time passes while the suite waits for an answer.
+    const tick = setInterval(() => void world.clock.advance(50), 1)
+    tick.unref()
+    return {
+      open: () => new SimMinuteStore({ database, process: new SimProcess('owner', world) }),
+      table: async () => {
+        const rows = database.entries<StoredMinute>(minutePrefix)
+        assert.ok(rows.length === 0 || database.get(cpuKey) !== undefined)
+        return Object.fromEntries(
+          rows
+            .map(([key, row]) => [modelKey('web', cpu, Number(key.split(' ')[2])), rowInWords(row)] as const)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
+      },
+      snapshot: async () => {
+        const kept = commits
+        return async () => database.rewind(commits - kept)
+      },
+    }
+  },
+})

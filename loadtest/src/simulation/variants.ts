@@ -98,7 +98,7 @@ export const formerVariants: readonly Variant[] = [
     mistake:
       'a database that is set back between giving out ids and the next flush gives them to other series unnoticed',
     trustsIds: true,
-    faults: { storeRewinds: 12, commitsLost: 2 },
+    faults: { storeRewinds: 12, commitsLost: 2, statementSlow: 0.5 },
   },
 ]
 

@@ -7,7 +7,8 @@
  * counts, so a database that was restored or failed over a few seconds back gets its minutes again, also when that
  * happens while this runs (minute-store.ts). While the store fails nothing is read: memory stays bounded.
  *
- * What cannot be read is set aside before the position moves past it; what the log dropped unread is a gap (log-gaps.ts).
+ * What cannot be read, or would end its reader (crash-guard.ts), is set aside before the position moves past it; what the log
+ * dropped unread is a gap (log-gaps.ts).
  */
 import assert from 'node:assert/strict'
 import type { Clock } from '@minutely/lib/clock'
@@ -21,10 +22,11 @@ import type {
   LogGap,
   LogPartition,
   LogRecord,
-  NewDeadLetter,
 } from '@minutely/lib/sample-log/sample-log'
 import type { AggregatorConfig } from './config.ts'
-import { foldRecord } from './fold-record.ts'
+import { CrashGuard } from './crash-guard.ts'
+import { type Damage, foldRecord } from './fold-record.ts'
+import type { FoldTrial } from './fold-trial.ts'
 import { publishMinutes } from './live-minutes.ts'
 import type { AggregatorMetrics } from './metrics.ts'
 import {
@@ -40,6 +42,7 @@ import { PartitionGauges } from './partition-gauges.ts'
 import { pushMinutes } from './push-minutes.ts'
 import { resumePosition } from './resume-position.ts'
 import { SeriesSlots, type SlotEntry } from './series-slots.ts'
+import { SetAside } from './set-aside.ts'
 import { stubbornly } from './stubbornly.ts'
 import { Watermark } from './watermark.ts'
 import { type WindowBudget, windowBounds } from './window-budget.ts'
@@ -52,6 +55,7 @@ export interface ConsumeDeps {
   readonly consumer: LogConsumer
   readonly deadLetters: DeadLetters
   readonly budget: WindowBudget
+  readonly trial: Pick<FoldTrial, 'fold'>
   readonly ring: RecentRing
   readonly minuteStore: MinuteStore
   readonly live: LiveWriter
@@ -80,20 +84,23 @@ export class PartitionConsumer {
   #position = 0
   #version: ProgressVersion
   #sweptAtMs = 0
-  /** Read but unreadable, to be set aside before the next flush. */
-  #unreadable: NewDeadLetter[] = []
+  #setAside: SetAside
+  readonly #guard: CrashGuard
 
   constructor(partition: LogPartition, config: AggregatorConfig, deps: ConsumeDeps) {
     this.partition = partition
     this.#config = config
     this.#deps = deps
     this.#gauges = new PartitionGauges(partition, deps)
+    this.#guard = new CrashGuard(partition, deps)
+    this.#setAside = new SetAside(deps)
     this.windows = new MinuteWindows(windowBounds(config, deps.budget), 0)
     this.#watermark = new Watermark(config, 0)
   }
 
   /** Runs until the signal aborts. What is open then is left to the log: the next owner replays it. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#until('beginning a run', signal, () => this.#guard.begin())
     while (!signal.aborted) {
       try {
         await this.#runFromStored(signal)
@@ -102,6 +109,7 @@ export class PartitionConsumer {
         await this.#forget(error, signal)
       }
     }
+    await this.#guard.end()
     this.#deps.budget.forget(this)
     this.#gauges.remove()
   }
@@ -123,8 +131,10 @@ export class PartitionConsumer {
       const { batch, askedAtMs } = read
       if (batch.gap !== undefined && !(await this.#crossGap(batch.gap, signal))) return
       if (this.#version === undefined && !(await this.#begin(batch, { askedAtMs, signal }))) return
+      const fatal = await this.#guard.sift(batch.records, signal)
+      if (signal.aborted) return
       for (const record of batch.records) {
-        this.#fold(record)
+        this.#fold(record, fatal.get(record.position))
         this.#position = record.position + 1
         this.#deps.budget.report(this, this.windows.bytesHeld)
         if (this.windows.overflowing && !(await this.#flush(signal))) return
@@ -132,13 +142,14 @@ export class PartitionConsumer {
       this.#position = batch.nextPosition
       if (batch.records.length === 0 && batch.atEnd) this.#watermark.observeIdle(askedAtMs)
       if (!(await this.#flush(signal))) return
+      if (batch.atEnd && !(await this.#until('finishing', signal, () => this.#guard.caughtUp()))) return
       this.#observe(batch)
     }
   }
 
   /** Stores and commits what is due, if anything is. @returns false when the signal aborted before that. */
   async #flush(signal: AbortSignal): Promise<boolean> {
-    if (!(await this.#until('setting aside', signal, () => this.#setAside()))) return false
+    if (!(await this.#until('setting aside', signal, () => this.#setAside.flush()))) return false
     const added = this.slots.takeAdded()
     if (added.length > 0 && !(await this.#until('announcing series', signal, () => this.#announce(added)))) return false
     for (;;) {
@@ -191,7 +202,7 @@ export class PartitionConsumer {
     this.completeThroughMs = stored.completeThroughMs
     this.slots = new SeriesSlots()
     this.storing = []
-    this.#unreadable = []
+    this.#setAside = new SetAside(this.#deps)
     this.windows = new MinuteWindows(windowBounds(this.#config, this.#deps.budget), this.completeThroughMs)
     this.#watermark = new Watermark(this.#config, this.completeThroughMs)
     this.#deps.log.debug(
@@ -208,23 +219,12 @@ export class PartitionConsumer {
     return { batch: await this.#deps.consumer.read({ ...from, ...bounds }), askedAtMs }
   }
 
-  #fold(record: LogRecord): void {
+  #fold(record: LogRecord, fatal: Damage | undefined): void {
     const { slots, windows } = this
-    const damage = foldRecord(record, { slots, windows, trustedMs: this.#watermark.trustedMs }, this.#deps)
-    if (damage !== undefined) this.#unreadable.push({ ...this.partition, ...record, ...damage })
+    const target = { slots, windows, trustedMs: this.#watermark.trustedMs }
+    const damage = fatal ?? foldRecord(record, target, this.#deps)
+    if (damage !== undefined) this.#setAside.add({ ...this.partition, ...record, ...damage })
     this.#watermark.observe(record.appendedAtMs)
-  }
-
-  /** Once more after a crash in between: a dead letter may be there twice, but never not at all. */
-  async #setAside(): Promise<void> {
-    const { deadLetters, metrics, log } = this.#deps
-    for (let [letter] = this.#unreadable; letter !== undefined; [letter] = this.#unreadable) {
-      await deadLetters.add(letter)
-      this.#unreadable.shift()
-      const { topic, partition, position, reason, detail } = letter
-      metrics.deadLetters.inc({ reason })
-      log.error({ topic, partition, position, reason, detail }, 'a record of the log is unreadable; it is set aside')
-    }
   }
 
   async #store(minutes: readonly OpenMinute[]): Promise<Stored> {
@@ -240,6 +240,7 @@ export class PartitionConsumer {
     )
     finish()
     this.#version = stored.version
+    this.#guard.storedPosition = resumeAt
     metrics.rows.inc({ path: 'copy' }, stored.rows - stored.mergedRows)
     metrics.rows.inc({ path: 'merge' }, stored.mergedRows)
     metrics.lateSamples.inc(stored.lateSamples)

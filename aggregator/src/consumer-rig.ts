@@ -3,7 +3,7 @@
  * Whatever is sent goes to both; `assertExact` compares all that is stored with all that was sent.
  */
 import assert from 'node:assert/strict'
-import { type Clock, VirtualClock } from '@minutely/lib/clock'
+import { type Clock, SystemClock, VirtualClock } from '@minutely/lib/clock'
 import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { Pool, PostgresConnection } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
@@ -15,6 +15,7 @@ import { encodeSampleRecord } from '@minutely/schema/sample-codec'
 import { Registry } from 'prom-client'
 import type { AggregatorConfig } from './config.ts'
 import { PartitionConsumer } from './consume.ts'
+import { FoldTrial } from './fold-trial.ts'
 import { createAggregatorMetrics } from './metrics.ts'
 import { type Grid, MinuteModel, sectionOf, storedTable } from './minute-model.ts'
 import { PostgresMinuteStore } from './postgres-minute-store.ts'
@@ -53,6 +54,7 @@ export class ConsumerRig {
   readonly clock = new VirtualClock(rigStartMs)
   readonly ring = new AbsentRecentRing()
   readonly live = new LocalLiveChannel()
+  readonly trial = new FoldTrial({ clock: new SystemClock(), log: silentLog })
   readonly metrics = createAggregatorMetrics(new Registry())
   model = new MinuteModel()
   readonly pool: Pool
@@ -103,6 +105,7 @@ export class ConsumerRig {
       consumer: log,
       deadLetters: this.log.deadLetters,
       budget: new WindowBudget(config.windowBytesMax),
+      trial: this.trial,
       ring: this.ring,
       minuteStore: new PostgresMinuteStore(pool),
       live,
@@ -142,6 +145,7 @@ export class ConsumerRig {
   }
 
   async stop(): Promise<void> {
+    this.trial.stop()
     await this.log.stop()
   }
 }

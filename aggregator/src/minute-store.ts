@@ -89,6 +89,10 @@ export interface MinuteStore {
   voidRing(reason: string, only?: RingIdentity): Promise<void>
   /** What this process remembers of the store may be wrong: it was set back. */
   forget(): void
+  /** @returns how many owners of the partition in a row were begun and have not finished, this one included. */
+  beginRun(partition: LogPartition): Promise<number>
+  /** Ended in order, or read all there is: the next owner is the first again. */
+  finishRun(partition: LogPartition): Promise<void>
   /** Retention. @returns the names of the hours that were dropped because all of them is before this instant. */
   dropBefore(instantMs: number): Promise<string[]>
   /** Forgets the progress of partitions that the log no longer has. @returns them, as `topic/partition`. */

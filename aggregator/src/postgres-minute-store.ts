@@ -15,6 +15,7 @@ import type {
   StoredProgress,
 } from './minute-store.ts'
 import { beginProgress, readProgress } from './partition-progress.ts'
+import { beginRun, finishRun } from './partition-runs.ts'
 import { retirePartitions } from './retired-partitions.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
 import type { SlotEntry } from './series-slots.ts'
@@ -61,6 +62,14 @@ export class PostgresMinuteStore implements MinuteStore {
   forget(): void {
     this.#dictionary.forget()
     this.#partitions.forget()
+  }
+
+  beginRun(partition: LogPartition): Promise<number> {
+    return beginRun(this.#pool, partition)
+  }
+
+  finishRun(partition: LogPartition): Promise<void> {
+    return finishRun(this.#pool, partition)
   }
 
   dropBefore(instantMs: number): Promise<string[]> {

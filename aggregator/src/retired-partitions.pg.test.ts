@@ -10,6 +10,7 @@ test('a partition that the log no longer has is forgotten, unless it was written
      select topic, partition, 0, now(), now() - make_interval(mins => age) from (values
        ('kept', 0, 60), ('kept', 1, 60), ('gone', 0, 60), ('young', 0, 1)) as row (topic, partition, age)`,
   )
+  await pool.query(`insert into partition_run select topic, partition, 0, updated_at from partition_progress`)
   const existing = [
     { topic: 'kept', partition: 0 },
     { topic: 'other', partition: 1 },
@@ -21,6 +22,8 @@ test('a partition that the log no longer has is forgotten, unless it was written
     { topic: 'kept', partition: 0 },
     { topic: 'young', partition: 0 },
   ])
+  const runs = await pool.query('select topic, partition from partition_run order by topic')
+  assert.deepEqual(runs.rows, rows)
 })
 
 test('without an answer of the log nothing is forgotten', async () => {

@@ -12,6 +12,7 @@ import type { LogConsumer, LogPartition, SampleLog } from '@minutely/lib/sample-
 import type { Registry } from 'prom-client'
 import type { AggregatorConfig } from './config.ts'
 import { PartitionConsumer } from './consume.ts'
+import { FoldTrial } from './fold-trial.ts'
 import { openMinutesOf } from './live-minutes.ts'
 import { createAggregatorMetrics } from './metrics.ts'
 import type { MinuteStore } from './minute-store.ts'
@@ -32,6 +33,8 @@ export interface AggregatorDeps {
   readonly registry: Registry
   /** In [0, 1), for the delays between attempts. */
   readonly random?: () => number
+  /** By default a process of its own. */
+  readonly trial?: Pick<FoldTrial, 'fold' | 'stop'>
 }
 
 export interface Aggregator extends Service {
@@ -46,6 +49,7 @@ interface RunningConsumer {
 
 export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps): Aggregator {
   const { sampleLog, minuteStore, live, clock, log, random = Math.random } = deps
+  const trial = deps.trial ?? new FoldTrial({ clock, log })
   const metrics = createAggregatorMetrics(deps.registry)
   const budget = new WindowBudget(config.windowBytesMax)
   const running = new Set<RunningConsumer>()
@@ -62,6 +66,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       consumer: member,
       deadLetters: sampleLog.deadLetters,
       budget,
+      trial,
       random,
       metrics,
     })
@@ -151,6 +156,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       live.connect(undefined)
       for (const { abort } of running) abort.abort()
       await Promise.allSettled([...running].map(({ done }) => done))
+      trial.stop()
       await membership?.leave()
       await background
     },

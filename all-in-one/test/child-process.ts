@@ -16,6 +16,8 @@ const listeningPattern = /listening on (http:\S+)/
 export interface EmbeddedChild {
   readonly url: string
   readonly pid: number
+  /** Its exit code, or null after a signal. */
+  readonly exited: Promise<number | null>
   /** All it has written so far. */
   readonly output: () => string
   /** SIGTERM, then its exit code. */
@@ -65,6 +67,7 @@ export async function startChild(
   return {
     url,
     pid: child.pid ?? 0,
+    exited,
     output: () => output,
     stop: async () => {
       child.kill('SIGTERM')

@@ -115,6 +115,8 @@ function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteSto
     recordGap: (gap, progress) => inner.recordGap(gap, progress),
     voidRing: (reason, only) => inner.voidRing(reason, only),
     forget: () => inner.forget(),
+    beginRun: (partition) => inner.beginRun(partition),
+    finishRun: (partition) => inner.finishRun(partition),
     dropBefore: (instantMs) => inner.dropBefore(instantMs),
     retire: (sampleLog) => inner.retire(sampleLog),
     ...changed,

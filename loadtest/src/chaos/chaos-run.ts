@@ -64,7 +64,8 @@ export class ChaosRun<World extends ChaosWorld> {
     this.#deps = deps
     const lagMsOf = (host: number): number => (host % laggardEvery === laggardEvery - 1 ? laggardLagMs : 0)
     this.#load = new WatchedLoad({ ...config, lagMsOf }, world)
-    this.#strangers = new StrangeHosts({ collectorUrls: world.collectorUrls, cut: this.#cut.signal })
+    const metricIds = this.#load.generated.series.map(({ metricId }) => metricId)
+    this.#strangers = new StrangeHosts(metricIds, { collectorUrls: world.collectorUrls, cut: this.#cut.signal })
     this.#cut.signal.addEventListener('abort', () => this.#calm.abort())
   }
 

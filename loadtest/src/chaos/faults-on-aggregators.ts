@@ -4,9 +4,11 @@ import type { ServiceProcess } from '../fleet/service-process.ts'
 import type { DistributedWorld } from './distributed-world.ts'
 import { type Failpoint, failpoints } from './failpoint-names.ts'
 import type { FaultContext, FaultKind } from './fault-kind.ts'
+import { batch, hourMs, nameOf } from './faults-on-hosts.ts'
 
-/** A flush comes with each minute that closes, and with late samples. */
+/** A flush comes with each minute that closes, and soon after late samples. */
 const flushDeadlineMs = 90_000
+const provokeEveryMs = 4_000
 const pollMs = 50
 
 type Context = FaultContext<DistributedWorld>
@@ -85,11 +87,24 @@ async function pauseInFlush(context: Context): Promise<boolean> {
   })
 }
 
-/** False when the faults are to end, or it took too long. */
-async function until({ signal, sleep }: Context, check: () => Promise<boolean>): Promise<boolean> {
+/**
+ * Waits for what a flush does, and has a host send samples of an hour ago meanwhile, which are merged as soon as they are read.
+ * False when the faults are to end, or it took too long.
+ */
+async function until(context: Context, check: () => Promise<boolean>): Promise<boolean> {
+  const { signal, sleep, strangers } = context
   const giveUpAtMs = Date.now() + flushDeadlineMs
+  let isSending = false
+  let provokedMs = 0
   while (!signal.aborted && Date.now() < giveUpAtMs) {
     if (await check()) return true
+    if (!isSending && Date.now() - provokedMs > provokeEveryMs) {
+      provokedMs = Date.now()
+      isSending = true
+      void strangers.send(nameOf(context, 'late'), batch(context, -hourMs)).finally(() => {
+        isSending = false
+      })
+    }
     await sleep(pollMs)
   }
   return false

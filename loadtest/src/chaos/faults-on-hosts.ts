@@ -6,18 +6,19 @@ import type { ChaosWorld } from './chaos-world.ts'
 import type { FaultContext, FaultKind } from './fault-kind.ts'
 import type { StrangeSample } from './strange-hosts.ts'
 
-const hourMs = 3_600_000
+export const hourMs = 3_600_000
 const batchSeconds = 15
 
 type Context = FaultContext<ChaosWorld>
 
-function batch({ random }: Context, offsetMs: number): StrangeSample[] {
+/** 15 s that end now, or so long before or after. */
+export function batch({ random }: Pick<Context, 'random'>, offsetMs: number): StrangeSample[] {
   const endMs = Math.floor(Date.now() / 1_000) * 1_000 + offsetMs
   const value = (): number => Math.floor(random.between(0, 100_000)) / 100
   return Array.from({ length: batchSeconds }, (_, second) => ({ ts: endMs - second * 1_000, value: value() }))
 }
 
-function nameOf({ random }: Context, kind: string): string {
+export function nameOf({ random }: Pick<Context, 'random'>, kind: string): string {
   return `strange-${kind}-${Math.floor(random.next() * 2 ** 31).toString(36)}`
 }
 

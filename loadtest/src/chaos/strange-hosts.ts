@@ -2,7 +2,8 @@
  * Hosts that are not like the generated ones: with a wrong clock, or with a single sample in all their life. What they were
  * promised by a 202 is kept here, and looked for in the end like everything else.
  *
- * They send JSON rows of one metric that the others have too, so they share topics with them. The first value of a second wins.
+ * They send JSON rows of metrics that the others have too, each with the same values, so they share topics with them. The first
+ * value of a second wins.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { minuteMs } from '../fleet/delivery-ledger.ts'
@@ -21,19 +22,22 @@ export interface StrangeAnswer {
   readonly text: string
 }
 
-const metricId = 'app.constant.m0000'
 const requestTimeoutMs = 15_000
 const retryMs = 500
 const checkRetryMs = 1_000
+const wholeMinute = 0b1111
 
 export class StrangeHosts {
   readonly #collectorUrls: () => readonly string[]
   readonly #cut: AbortSignal
+  readonly #metricIds: readonly string[]
+  readonly #sending = new Set<Promise<unknown>>()
   /** Server -> second -> value. */
   readonly #promised = new Map<string, Map<number, number>>()
   #turn = 0
 
-  constructor(deps: { collectorUrls: () => readonly string[]; cut: AbortSignal }) {
+  constructor(metricIds: readonly string[], deps: { collectorUrls: () => readonly string[]; cut: AbortSignal }) {
+    this.#metricIds = metricIds
     this.#collectorUrls = deps.collectorUrls
     this.#cut = deps.cut
   }
@@ -44,7 +48,14 @@ export class StrangeHosts {
 
   /** Until it is answered with anything but 503; undefined when the run is cut before. */
   async send(serverId: string, samples: readonly StrangeSample[]): Promise<StrangeAnswer | undefined> {
-    const body = JSON.stringify({ samples: samples.map(({ ts, value }) => ({ serverId, metricId, ts, value })) })
+    const sending = this.#send(serverId, samples)
+    this.#sending.add(sending)
+    return sending.finally(() => this.#sending.delete(sending))
+  }
+
+  async #send(serverId: string, samples: readonly StrangeSample[]): Promise<StrangeAnswer | undefined> {
+    const rows = samples.flatMap((sample) => this.#metricIds.map((metricId) => ({ serverId, metricId, ...sample })))
+    const body = JSON.stringify({ samples: rows })
     // However long it takes: a second of which nobody knows whether it was taken could not be judged.
     while (!this.#cut.aborted) {
       const answer = await this.#post(body)
@@ -59,13 +70,15 @@ export class StrangeHosts {
 
   /** What is promised and not there, or there and not promised; tries until the deadline. */
   async check(plan: { queryUrls: () => readonly string[]; deadlineMs: number }): Promise<string[]> {
+    await Promise.all(this.#sending)
     const giveUpAtMs = Date.now() + plan.deadlineMs
     for (let turn = 0; ; turn++) {
       const urls = plan.queryUrls()
       const url = urls[turn % urls.length] ?? ''
       const problems: string[] = []
       for (const [serverId, seconds] of this.#promised) {
-        problems.push(...(await problemsOf(url, { serverId, seconds }).catch((error: Error) => [error.message])))
+        const promised = { serverId, seconds, series: this.#metricIds.length }
+        problems.push(...(await problemsOf(url, promised).catch((error: Error) => [error.message])))
       }
       if (problems.length === 0 || Date.now() > giveUpAtMs) return problems
       await delay(checkRetryMs)
@@ -92,23 +105,28 @@ export class StrangeHosts {
   }
 }
 
-async function problemsOf(
-  url: string,
-  { serverId, seconds }: { serverId: string; seconds: ReadonlyMap<number, number> },
-): Promise<string[]> {
+interface Promised {
+  readonly serverId: string
+  readonly seconds: ReadonlyMap<number, number>
+  /** Each with these seconds. */
+  readonly series: number
+}
+
+async function problemsOf(url: string, { serverId, seconds, series }: Promised): Promise<string[]> {
   const minutes = new Set([...seconds.keys()].map((ts) => Math.floor(ts / minuteMs) * minuteMs))
   const [fromMs, toMs] = [Math.min(...minutes), Math.max(...minutes) + minuteMs]
   const read = await readMinutes(url, { serverId, fromMs, toMs })
   if (read === undefined) return [`${serverId}: is not known to ${url}`]
   if (read.answer.completeThroughMs < toMs) return [`${serverId}: is not complete`]
-  const [key = ''] = read.seriesKeys
-  const problems: string[] = []
-  for (let minute = fromMs; minute < toMs; minute += minuteMs) {
-    const values = Float64Array.from({ length: 60 }, (_, second) => seconds.get(minute + second * 1_000) ?? Number.NaN)
-    const all = 0b1111
-    const found = read.minute(key, minute)
-    const problem = minuteProblem({ minuteMs: minute, values, must: all, may: all, found })
-    if (problem !== null) problems.push(`${serverId}, ${new Date(minute).toISOString()}: ${problem}`)
+  const keys = [...read.seriesKeys]
+  const problems = keys.length === series ? [] : [`${serverId}: has ${keys.length} series instead of ${series}`]
+  for (const key of keys) {
+    for (let minute = fromMs; minute < toMs; minute += minuteMs) {
+      const values = Float64Array.from({ length: 60 }, (_, each) => seconds.get(minute + each * 1_000) ?? Number.NaN)
+      const found = read.minute(key, minute)
+      const problem = minuteProblem({ minuteMs: minute, values, must: wholeMinute, may: wholeMinute, found })
+      if (problem !== null) problems.push(`${serverId} ${key}, ${new Date(minute).toISOString()}: ${problem}`)
+    }
   }
   return problems
 }

@@ -24,7 +24,7 @@ const pauses: Readonly<Record<Lane, readonly [min: number, max: number]>> = {
   redis: [5_000, 20_000],
   kafka: [25_000, 60_000],
   hosts: [3_000, 15_000],
-  process: [3_000, 15_000],
+  process: [1_000, 8_000],
 }
 
 /** Without end. */

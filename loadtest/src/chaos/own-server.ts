@@ -37,6 +37,7 @@ export class OwnServer {
   #pids: readonly number[] = []
   #address = ''
   #state: 'new' | 'running' | 'down' = 'new'
+  #isOver = false
 
   constructor(kind: OwnServerKind, { folder }: { folder: string }) {
     this.kind = kind
@@ -54,6 +55,7 @@ export class OwnServer {
 
   /** Until it can be used. @throws with what was said when it cannot. */
   async start(): Promise<void> {
+    if (this.#isOver) throw new Error(`${this.kind}: the run is over`)
     await mkdir(this.#folder, { recursive: true })
     this.#port ||= await findFreePorts()
     const options = ['--json', '--only', this.kind, '--data-dir', this.#folder, `--${this.kind}-port`, `${this.#port}`]
@@ -89,6 +91,12 @@ export class OwnServer {
   async kill(): Promise<void> {
     for (const pid of this.#pids) if (this.#state === 'running') process.kill(pid, 'SIGKILL')
     await this.#ended
+  }
+
+  /** Stopped for good, whatever fault would start it again. */
+  async end(): Promise<void> {
+    this.#isOver = true
+    await this.stop()
   }
 
   /** As Ctrl-C does it. */

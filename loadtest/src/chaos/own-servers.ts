@@ -38,6 +38,6 @@ export class OwnServers {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.all.map((one) => one.stop()))
+    await Promise.all(this.all.map((one) => one.end()))
   }
 }

@@ -39,6 +39,8 @@ const laggardLagMs = 45_000
 const deliverDeadlineMs = 240_000
 /** Until the last minute is closed, 70 s after it began at least. */
 const checkDeadlineMs = 150_000
+/** From the loss of commits until the log is replayed. */
+const replayMsMax = 30_000
 const outageShare = 0.12
 const outageMsLeast = 4_000
 const outageMsMost = 120_000
@@ -160,6 +162,7 @@ export class ChaosRun<World extends ChaosWorld> {
     try {
       const hasHappened = await kind.run({
         ...{ world, tally, random, outageMsMax, strangers: this.#strangers, signal: this.#calm.signal },
+        onCommitsLost: () => this.#load.watch.forgive(replayMsMax),
         say: (message) => say(`${kind.name.padEnd(32)} ${message}`),
         sleep: async (durationMs) => void (await this.#sleep(durationMs)),
       })

@@ -32,6 +32,8 @@ export interface FaultContext<World> {
   readonly strangers: StrangeHosts
   /** Shown as it happens. */
   readonly say: (message: string) => void
+  /** To be called when commits of the database are gone, before anybody can read it again. */
+  readonly onCommitsLost: () => void
   /** At most so long, however long an outage the fault would like. */
   readonly outageMsMax: number
   /** Ends early when the signal aborts; never rejects. */

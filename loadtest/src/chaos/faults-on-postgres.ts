@@ -69,6 +69,7 @@ async function loseCommits(context: Context): Promise<boolean> {
   }
   for (const deed of ['kills', 'outages', 'restarts'] as const) tally.add(deed)
   const lost = await repair(postgres.address, before)
+  context.onCommitsLost()
   world.postgresGate.reopen()
   say(`PostgreSQL was killed and lost its last commits: ${lost} partitions are further back than they were`)
   if (lost > 0) tally.add('rewinds')

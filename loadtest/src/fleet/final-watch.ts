@@ -8,7 +8,8 @@
  *
  * The log's append time, which closes minutes, is before the acknowledgement, on the same machine's clock. So a final minute
  * must hold every cell acknowledged before m + 60 s + lateness, may hold any that was tried before the answer came, and its
- * count never goes down from one final answer to the next, whichever query API gave them.
+ * count never goes down from one final answer to the next, whichever query API gave them. But for a database that lost commits:
+ * until the log is replayed, late samples that were merged into a final minute are not there again (`forgive`).
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeSeries, seriesKey } from '@minutely/schema/series-identity'
@@ -63,6 +64,7 @@ export class FinalWatch {
   #lastFailure: string | undefined
   #completeThroughMs = 0
   #slowestLagMs = 0
+  #forgivesUntilMs = 0
   #running: Promise<unknown> = Promise.resolve()
 
   constructor(config: FinalWatchConfig, deps: FinalWatchDeps) {
@@ -79,6 +81,12 @@ export class FinalWatch {
   async stop(): Promise<void> {
     this.#cut.abort()
     await this.#running
+  }
+
+  /** For so long counts may go down, since commits were lost. That nothing punctual is missing is asked for all the same. */
+  forgive(durationMs: number): void {
+    this.#forgivesUntilMs = Date.now() + durationMs
+    this.#counts.clear()
   }
 
   report(): FinalWatchReport {
@@ -141,11 +149,13 @@ export class FinalWatch {
       const name = `${fleet.serverId(host)} ${describeSeries(series)}, ${new Date(minute).toISOString()}`
       const problem = minuteProblem({ minuteMs: minute, values, must, may, found })
       if (problem !== null) this.#note(`${url} said this is final: ${name}: ${problem}`)
+      this.#finalSeriesMinutes++
+      // Also of answers that were under way then.
+      if (Date.now() < this.#forgivesUntilMs) continue
       const count = found?.count ?? 0
       const before = counts.get(name) ?? 0
       if (count < before) this.#note(`${url} went back: ${name}: count ${count} after ${before}, both final`)
       this.#counts.set(name, Math.max(count, this.#counts.get(name) ?? 0))
-      this.#finalSeriesMinutes++
     }
   }
 

@@ -1,7 +1,9 @@
 /** Which series are new, and how many may be; the model of the properties below remembers every series by its name. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { loadConfig } from '@minutely/lib/config'
 import fc from 'fast-check'
+import { collectorSettings } from '../config.ts'
 import { ActiveSeries, type ActiveSeriesConfig, serverSeries } from './active-series.ts'
 import { seriesHash } from './series-hash.ts'
 
@@ -83,6 +85,24 @@ describe('ActiveSeries', () => {
     )
     slow.observe(startMs + 160 * minuteMs + 30_000)
     assert.deepEqual([admits(slow, 'one-more'), admits(slow, 'two-more')], [true, false])
+  })
+
+  test('by default takes a fleet of 10,000 hosts with 10 metrics at once, and half of one that comes over from another collector', () => {
+    const { collector } = loadConfig({ collector: collectorSettings }, {})
+    const active = new ActiveSeries(collector, startMs)
+    const fleet = (prefix: string, hostCount: number): number => {
+      let refusedCount = 0
+      for (let host = 0; host < hostCount; host++) {
+        for (let metric = 0; metric < 10; metric++) {
+          const series = { metricId: `system.load.metric_${metric}`, labels: { device: 'sda1' } }
+          if (active.admit(serverSeries(`${prefix}-${host}.region-1.example.com`, series)) !== null) refusedCount++
+        }
+      }
+      return refusedCount
+    }
+    assert.deepEqual([fleet('web', 10_000), fleet('web', 10_000), fleet('db', 5_000)], [0, 0, 0])
+    assert.equal(fleet('more', 1), 10)
+    assert.equal(fleet('web', 10_000), 0)
   })
 
   test('a clock that jumps loses nothing but a while', () => {

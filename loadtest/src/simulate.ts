@@ -36,7 +36,10 @@ async function runMany(options: SimulateOptions): Promise<number> {
     totals.seeds++
     totals.acknowledged += result.acknowledged
     totals.finals += result.finals
-    if (result.problems.length > 0) wrong.push(result)
+    if (result.problems.length > 0) {
+      wrong.push(result)
+      say(`seed ${result.seed} is wrong`)
+    }
     if (performance.now() - saidMs > progressEveryMs) {
       saidMs = performance.now()
       say(`${totals.seeds} of ${count} seeds, ${wrong.length} wrong`)

@@ -25,7 +25,17 @@ export interface SeriesQuestion {
   readonly limit: number
 }
 
+export interface FoundSeries {
+  readonly series: StoredSeries[]
+  /**
+   * Of the same snapshot. A partition has its progress before its first series, so it counts here when a series of it is found;
+   * Infinity when none is.
+   */
+  readonly completeThroughMs: number
+}
+
 interface SeriesRow {
+  complete_ms: number | null
   series_id: number
   identity: string
   server_id: string
@@ -33,14 +43,19 @@ interface SeriesRow {
   labels: Record<string, string>
 }
 
-export async function findSeries(client: PoolClient, question: SeriesQuestion): Promise<StoredSeries[]> {
+export async function findSeries(client: PoolClient, question: SeriesQuestion): Promise<FoundSeries> {
   const { where, values } = condition(question)
   const { rows } = await client.query<SeriesRow>(
-    `select series_id, identity, server_id, metric_id, labels from series where ${where} order by metric_id, server_id, labels ` +
-      `limit $${values.push(question.limit)}`,
+    `select series_id, identity, server_id, metric_id, labels,
+            (select extract(epoch from min(complete_through_at)) * 1000 from partition_progress)::float8 as complete_ms
+     from series where ${where} order by metric_id, server_id, labels limit $${values.push(question.limit)}`,
     values,
   )
-  return rows.map(toStoredSeries).sort(compareSeries)
+  const [first] = rows
+  return {
+    series: rows.map(toStoredSeries).sort(compareSeries),
+    completeThroughMs: first === undefined ? Number.POSITIVE_INFINITY : (first.complete_ms ?? 0),
+  }
 }
 
 export async function countSeries(client: PoolClient, question: Omit<SeriesQuestion, 'limit'>): Promise<number> {

@@ -15,7 +15,10 @@ function plan(seriesCount: number, missedMinutes: number) {
   const lastEventId = String(nowMs - missedMinutes * minuteMs)
   return planReplay(
     { serverId: 'a', lastEventId, completeThroughMs: nowMs, nowMs },
-    { session: { findSeries: async ({ limit }) => series.slice(0, limit) }, config: defaultConfig },
+    {
+      session: { findSeries: async ({ limit }) => ({ series: series.slice(0, limit), completeThroughMs: 0 }) },
+      config: defaultConfig,
+    },
   )
 }
 

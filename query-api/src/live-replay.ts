@@ -67,7 +67,7 @@ export async function planReplay(
   const fromMs = Math.floor((sinceMs - replayMarginMs) / minuteMs) * minuteMs
   const minutes = Math.max(1, Math.ceil((nowMs - fromMs) / minuteMs))
   const limit = Math.floor(config.pointsMax / minutes) + 1
-  const series = await session.findSeries({ serverId, selector: everySeries, limit })
+  const { series } = await session.findSeries({ serverId, selector: everySeries, limit })
   if (series.length === limit) {
     const points = series.length * minutes
     return { kind: 'reset', reason: `${points} points or more were missed, ${config.pointsMax} are replayed at most` }

@@ -33,12 +33,15 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
   const { session, config } = deps
   const { range, limit, order, quantiles, metricId, aggregations } = question
   // First, as in read-range.ts: what it calls closed is in every snapshot taken later.
-  const completeThroughMs = await session.completeThroughMs()
+  const storedThroughMs = await session.completeThroughMs()
   const matchedSeriesCount = await countSeries(session.client, question)
   if (matchedSeriesCount === 0) await assertMetricExists(session.client, metricId)
 
   const needsAll = quantiles.length > 0 || order.by !== 'serverId'
-  const candidates = await session.findSeries({ ...question, limit: needsAll ? config.pointsMax : limit })
+  const found = await session.findSeries({ ...question, limit: needsAll ? config.pointsMax : limit })
+  const candidates = found.series
+  // A partition that began in between: as in read-range.ts.
+  const completeThroughMs = Math.min(storedThroughMs, found.completeThroughMs)
   if (matchedSeriesCount > config.pointsMax && needsAll) throw tooManySeries(matchedSeriesCount, config.pointsMax)
   const held: (() => void)[] = []
   const release = (): void => held.splice(0).forEach((giveBack) => void giveBack())

@@ -135,6 +135,34 @@ describe('a minute that moves from memory to Postgres during a read', () => {
   }
 })
 
+describe('a partition that begins during a read', () => {
+  const points = 6
+  for (let begins = 0; begins <= points; begins++) {
+    for (let announces = begins; announces <= points; announces++) {
+      it(`makes nothing final of a series that it announces: at points ${begins} and ${announces}`, async () => {
+        const serverId = `begins-${begins}-${announces}`
+        await api.pool.query('delete from partition_progress')
+        await insertSeries(api.pool, { serverId, metricId: 'other', labels: {} }, [{ atMs: at(0), values: [1] }])
+        await setCompleteThrough(api.pool, at(4))
+        const moves: [number, () => Promise<unknown>][] = [
+          [begins, () => setCompleteThrough(api.pool, at(1), 1)],
+          [announces, () => insertSeries(api.pool, { serverId, ...series }, [])],
+        ]
+        let point = 0
+        const live = new LocalLiveChannel()
+        live.connect({ openMinutes: () => [], completeThroughMs: () => 0 })
+        const answer = await readWith({ serverId, live, moves: [] }, async () => {
+          for (const [when, move] of moves) if (when === point) await move()
+          point++
+        })
+        const isListed = answer.rows.some(({ metricId }) => metricId === series.metricId)
+        const provisionalMs = provisionalFromMs(range, answer.completeThroughMs)
+        if (isListed) assert.equal(provisionalMs, at(1), 'its open minutes are not called final')
+      })
+    }
+  }
+})
+
 describe('open minutes', () => {
   it('add series that are not stored yet, and servers', async () => {
     await api.pool.query('delete from partition_progress')

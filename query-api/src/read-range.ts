@@ -11,6 +11,8 @@
  *   call a minute final whose rows our snapshot had missed.
  * - memory before Postgres: a minute in neither would have left memory before we looked, hence been stored before, hence
  *   be in the snapshot. The other way round it could be stored after the snapshot and forgotten before the look.
+ * - dictionary and completeThrough once more, in one snapshot: a partition that began in between holds the minutes of its
+ *   series back, which completeThrough did not know when it was asked first.
  * - a minute in both is taken from Postgres. Open minutes before completeThrough are late data: what is stored stays the
  *   answer until the merge is stored too.
  *
@@ -33,7 +35,14 @@ import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
 import type { QueryConfig } from './config.ts'
-import { assertServerExists, compareSeries, countSeries, orderedLabels, type StoredSeries } from './dictionary.ts'
+import {
+  assertServerExists,
+  compareSeries,
+  countSeries,
+  type FoundSeries,
+  orderedLabels,
+  type StoredSeries,
+} from './dictionary.ts'
 import type { RangeAnswer } from './range-answer.ts'
 import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
 import type { ServerQuestion } from './range-question.ts'
@@ -62,12 +71,15 @@ interface Row extends SeriesRef {
 export async function readRange(question: ServerQuestion, deps: RangeDeps): Promise<RangeAnswer> {
   const { session, live, config, budget } = deps
   const { serverId, range } = question
-  const completeThroughMs = Math.max(await session.completeThroughMs(), live.completeThroughMs())
+  const storedThroughMs = await session.completeThroughMs()
+  const throughMs = Math.max(storedThroughMs, live.completeThroughMs())
   // A range that is final as a whole needs nobody's memory.
-  const isFinal = range.endMs <= completeThroughMs
+  const isFinal = range.endMs <= throughMs
   const openNow = isFinal ? [] : await live.openMinutes({ tenantId: liveTenantId, serverId })
-  const open = openNow.filter(({ minuteMs: at }) => at >= completeThroughMs && at >= range.startMs && at < range.endMs)
-  const stored = await findStored(question, deps)
+  const open = openNow.filter(({ minuteMs: at }) => at >= throughMs && at >= range.startMs && at < range.endMs)
+  const found = await findStored(question, deps)
+  const stored = found.series
+  const completeThroughMs = found.completeThroughMs < storedThroughMs ? found.completeThroughMs : throughMs
   if (stored.length === 0 && openNow.length === 0) await assertServerExists(session.client, serverId)
 
   const rows = mergeRows(stored, open, question)
@@ -88,10 +100,10 @@ export async function readRange(question: ServerQuestion, deps: RangeDeps): Prom
   }
 }
 
-async function findStored(question: ServerQuestion, deps: RangeDeps): Promise<StoredSeries[]> {
+async function findStored(question: ServerQuestion, deps: RangeDeps): Promise<FoundSeries> {
   const { seriesMax } = deps.config
   const found = await deps.session.findSeries({ ...question, limit: seriesMax + 1 })
-  if (found.length > seriesMax) throw tooManySeries(await countSeries(deps.session.client, question), seriesMax)
+  if (found.series.length > seriesMax) throw tooManySeries(await countSeries(deps.session.client, question), seriesMax)
   return found
 }
 

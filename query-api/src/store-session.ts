@@ -15,7 +15,7 @@ import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
 import { readRingIdentity } from '@minutely/lib/recent-ring/ring-state'
 import { ApiError } from '@minutely/schema/error-catalogue'
-import { findSeries, type SeriesQuestion, type StoredSeries } from './dictionary.ts'
+import { type FoundSeries, findSeries, type SeriesQuestion } from './dictionary.ts'
 import { type MinuteQuery, type MinuteSink, readMinutes } from './minute-copy.ts'
 
 export interface SessionOptions {
@@ -43,7 +43,7 @@ export class StoreSession {
     return rows[0]?.at?.getTime() ?? 0
   }
 
-  findSeries(question: SeriesQuestion): Promise<StoredSeries[]> {
+  findSeries(question: SeriesQuestion): Promise<FoundSeries> {
     return findSeries(this.client, question)
   }
 

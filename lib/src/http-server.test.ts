@@ -238,7 +238,7 @@ test('slow and idle connections are bounded', async (t) => {
   })
   assert.deepEqual(
     [server?.headersTimeout, server?.requestTimeout, server?.keepAliveTimeout, server?.maxConnections],
-    [10_000, 15_000, 70_000, 20_000],
+    [10_000, 15_000, 100_000, 20_000],
   )
 })
 
@@ -270,7 +270,7 @@ test('a connection that nothing was asked on yet gets no 408, which would meet i
   const answer = text(socket)
   const [accepted] = (await once(server ?? assert.fail(), 'connection')) as [Socket]
   server?.emit('clientError', timeoutOfNode(), accepted)
-  assert.equal(accepted.timeout, 70_000)
+  assert.equal(accepted.timeout, 100_000)
   socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
   assert.match(await answer, /^HTTP\/1\.1 200 OK/)
 })

@@ -45,10 +45,11 @@ export const httpSettings = {
   },
 } satisfies Settings
 
-/** Slow-loris and idle bounds, ms: header, whole request, keep-alive. */
+/** Slow-loris bounds, ms: header, whole request. */
 const headerTimeoutMs = 10_000
 const requestTimeoutMs = 15_000
-const keepAliveTimeoutMs = 70_000
+/** Longer than the 90 s after which Go's client, and the proxies built on it, close an idle connection: who closes first never meets a request. */
+const keepAliveTimeoutMs = 100_000
 /** How often node looks for requests past the first two; its own 30 s would make 40 s of the 10. */
 const timeoutCheckMs = 2_000
 const headerBytesMax = 16_384

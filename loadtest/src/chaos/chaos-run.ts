@@ -72,7 +72,17 @@ export class ChaosRun<World extends ChaosWorld> {
   }
 
   get problems(): readonly string[] {
-    return [...this.#problems, ...this.#deps.world.keeper.problems, ...this.#load.watch.report().problems]
+    return [...this.storeProblems, ...this.readerProblems]
+  }
+
+  /** Of what is stored in the end, and of processes that ended or did not recover. */
+  get storeProblems(): readonly string[] {
+    return [...this.#problems, ...this.#deps.world.keeper.problems]
+  }
+
+  /** What readers were told was final, and was not. */
+  get readerProblems(): readonly string[] {
+    return this.#load.watch.report().problems
   }
 
   /** It came to its end, and was compared. */

@@ -200,3 +200,16 @@ test('a schema that cannot be had rejects the read and costs no record', async (
   isUp = true
   assert.deepEqual(wordsOf(await reader.read({ partition, position: 0, bytesMax, waitMs: 1_000 })), ['a', 'b'])
 })
+
+test('a read that goes elsewhere meanwhile makes another one skip nothing', async () => {
+  const { reader, written, fetch, answer, clock } = rig()
+  written.push('a', 'b', 'c', 'd')
+  const reading = reader.read({ partition, position: 0, bytesMax, waitMs: 1_000 })
+  const probe = reader.read({ partition, position: 2, bytesMax: 1, waitMs: 1_000 })
+  answer(fetch())
+  assert.deepEqual(wordsOf(await probe), ['c'])
+  await clock.advance(1_000)
+  answer(fetch())
+  await clock.advance(graceMs)
+  assert.deepEqual(wordsOf(await reading), ['a', 'b', 'c'])
+})

@@ -5,7 +5,7 @@
  *   ───────┼── fetched, not read ─────┼── not fetched ────────┼──
  *          └ the next read begins here, or anywhere else: then everything is dropped and fetched again from there
  *
- * One reader at a time. The end is only called reached when a fetch that began after the read was called found nothing: what was
+ * One read at a time; of two the one that goes on gets what it asked for. The end is only called reached when a fetch that began after the read was called found nothing: what was
  * appended before the call is then never missed. Positions that are not in the log become a gap, never a silent jump.
  */
 import type { Clock } from '../clock.ts'
@@ -166,6 +166,8 @@ export class PartitionReader implements TopicPartition {
     try {
       for (;;) {
         if (this.#isClosed) throw new Error(`partition ${this.topic}/${this.partition} belongs to another member now`)
+        // A read that its owner has given up may have gone elsewhere meanwhile.
+        if (this.#start !== position) this.#seek(position)
         if (this.#blocks.length > 0) return await this.#take(bytesMax, since)
         if (this.#gap !== undefined) return this.#cross(this.#gap)
         if (signal?.aborted) return { records: [], nextPosition: position, atEnd: true }

@@ -124,7 +124,7 @@ export class PartitionConsumer {
   }
 
   async #runFromStored(signal: AbortSignal): Promise<void> {
-    await this.#until('resuming', signal, () => this.#resume())
+    await this.#until('resuming', signal, () => this.#resume(signal))
     while (!signal.aborted) {
       const read = await this.#stubbornly('reading the log', signal, () => this.#read(signal))
       if (read === undefined) return
@@ -195,9 +195,9 @@ export class PartitionConsumer {
     )
   }
 
-  async #resume(): Promise<void> {
+  async #resume(signal: AbortSignal): Promise<void> {
     const stored = await this.#deps.minuteStore.readProgress(this.partition)
-    this.#position = await resumePosition(this.partition, stored.position, this.#deps)
+    this.#position = await resumePosition(this.partition, stored.position, { ...this.#deps, signal })
     this.#version = stored.version
     this.completeThroughMs = stored.completeThroughMs
     this.slots = new SeriesSlots()

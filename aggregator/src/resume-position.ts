@@ -13,11 +13,13 @@ const probeWaitMs = 1_000
 export async function resumePosition(
   partition: LogPartition,
   stored: number | undefined,
-  { consumer }: { consumer: LogConsumer },
+  { consumer, signal }: { consumer: LogConsumer; signal: AbortSignal },
 ): Promise<number> {
   if (stored === undefined) return 0
   const committed = await consumer.committed(partition)
   if (committed >= stored) return stored
-  const probe = await consumer.read({ partition, position: stored, bytesMax: 1, waitMs: probeWaitMs })
+  // Nobody waits for this any more, and the partition may have its next owner, in this process.
+  signal.throwIfAborted()
+  const probe = await consumer.read({ partition, position: stored, bytesMax: 1, waitMs: probeWaitMs, signal })
   return probe.gap?.reason === 'rewound' ? stored : committed
 }

@@ -425,6 +425,18 @@ for (const apart of [false, true]) {
   })
 }
 
+/** @returns what brings back all that is stored as it is now. */
+async function keepStandby({ pool }: ConsumerRig): Promise<() => Promise<void>> {
+  const tables = ['minute', 'series', 'server', 'partition_progress']
+  for (const table of tables) await pool.query(`create table kept_${table} as select * from ${table}`)
+  return async () => {
+    for (const table of tables) {
+      await pool.query(`truncate ${table}`)
+      await pool.query(`insert into ${table} overriding system value select * from kept_${table}`)
+    }
+  }
+}
+
 test('Postgres loses its last commits while the consumer runs: it starts again from there, exact', async () => {
   const rig = await createRig({ apart: true })
   const running = rig.begin()
@@ -432,23 +444,43 @@ test('Postgres loses its last commits while the consumer runs: it starts again f
     await sendAndAdvance(rig, [{ name: 'a' }])
     await running.step()
   }
-  const tables = ['minute', 'series', 'server', 'partition_progress']
-  for (const table of tables) await rig.pool.query(`create table kept_${table} as select * from ${table}`)
+  const takeOver = await keepStandby(rig)
   const { rows } = await rig.pool.query('select max(series_id) + 1 as next from series')
   for (let step = 0; step < 10; step++) {
     await sendAndAdvance(rig, [{ name: 'b' }, { name: 'a' }])
     await running.step()
   }
-  // A standby takes over that is two minutes behind; the ids it gives out have been given out before.
-  for (const table of tables) {
-    await rig.pool.query(`truncate ${table}`)
-    await rig.pool.query(`insert into ${table} overriding system value select * from kept_${table}`)
-  }
+  // Two minutes behind; the ids it gives out have been given out before.
+  await takeOver()
   await rig.pool.query(`alter table series alter series_id restart with ${rows[0].next}`)
   for (let step = 0; step < 10; step++) {
     await sendAndAdvance(rig, [{ name: 'c' }, { name: 'b' }, { name: 'a' }])
     await running.step()
   }
+  await rig.drain(running)
+  await rig.assertExact()
+  await running.crash()
+})
+
+test('what Postgres has lost is stored and told to the ring again, whoever dies in between: the commit goes back with it', async () => {
+  const rig = await createRig({ apart: true })
+  const before = rig.begin()
+  const send = async (running: Running): Promise<void> => {
+    for (let step = 0; step < 10; step++) {
+      await sendAndAdvance(rig, [{ name: 'a' }])
+      await running.step()
+    }
+  }
+  await send(before)
+  const takeOver = await keepStandby(rig)
+  const { rows } = await rig.pool.query('select position::int from partition_progress')
+  await send(before)
+  await before.crash()
+  await takeOver()
+  assert.ok(Number(before.log.commits.at(-1)) > rows[0].position, 'the log was to forget what Postgres lost')
+  const running = rig.begin()
+  await running.step()
+  assert.equal(running.log.commits[0], rows[0].position)
   await rig.drain(running)
   await rig.assertExact()
   await running.crash()

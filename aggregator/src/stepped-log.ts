@@ -8,6 +8,8 @@ export class SteppedLog implements LogConsumer {
   readonly commitWithin?: NonNullable<LogConsumer['commitWithin']>
   /** Of the last read. */
   lastCount = 0
+  /** Positions, in their order. */
+  readonly commits: number[] = []
   readonly #inner: LogConsumer
   #asked = Promise.withResolvers<void>()
   #go = Promise.withResolvers<void>()
@@ -27,6 +29,7 @@ export class SteppedLog implements LogConsumer {
   }
 
   commit(partition: LogPartition, position: number): Promise<void> {
+    this.commits.push(position)
     return this.#inner.commit(partition, position)
   }
 

@@ -113,7 +113,8 @@ class LostSamples {
     const covers = (partition: LogPartition, gap: LogGap): boolean => {
       if (nameOf(partition) !== nameOf(record)) return false
       if (record.reason === 'rewound') return gap.reason === 'rewound'
-      return gap.fromPosition <= record.position && record.position < gap.toPosition
+      // Of a log that began anew all from the position on is gone, whatever retention had dropped of it before.
+      return gap.fromPosition <= record.position && (gap.reason === 'rewound' || record.position < gap.toPosition)
     }
     if (this.#gaps.some((gap) => covers(gap.partition, gap))) return true
     if (record.reason === 'retention') return false

@@ -14,6 +14,7 @@ import type { ChaosState } from './chaos-table.ts'
 import type { ChaosWorld } from './chaos-world.ts'
 import { type FaultKind, lanes } from './fault-kind.ts'
 import { type ScheduledFault, scheduleOf } from './fault-schedule.ts'
+import type { EvidenceOf } from './store-evidence.ts'
 import { StrangeHosts } from './strange-hosts.ts'
 import type { Tally } from './tally.ts'
 
@@ -45,6 +46,7 @@ const outageShare = 0.12
 const outageMsLeast = 4_000
 const outageMsMost = 120_000
 const problemsMax = 40
+const evidenceMax = 3
 
 export class ChaosRun<World extends ChaosWorld> {
   readonly #config: ChaosRunConfig<World>
@@ -59,13 +61,18 @@ export class ChaosRun<World extends ChaosWorld> {
   #startedMs = Date.now()
   #check: FleetCheckResult | undefined
   #isJudged = false
+  #evidenceCount = 0
 
   constructor(config: ChaosRunConfig<World>, deps: ChaosRunDeps<World>) {
     const { world } = deps
     this.#config = config
     this.#deps = deps
     const lagMsOf = (host: number): number => (host % laggardEvery === laggardEvery - 1 ? laggardLagMs : 0)
-    this.#load = new WatchedLoad({ ...config, lagMsOf }, world)
+    const onProblem = (minute: EvidenceOf): void => void this.#findEvidence(minute)
+    this.#load = new WatchedLoad(
+      { ...config, lagMsOf },
+      { collectorUrls: world.collectorUrls, queryUrls: world.queryUrls, onProblem },
+    )
     const metricIds = this.#load.generated.series.map(({ metricId }) => metricId)
     this.#strangers = new StrangeHosts(metricIds, { collectorUrls: world.collectorUrls, cut: this.#cut.signal })
     this.#cut.signal.addEventListener('abort', () => this.#calm.abort())
@@ -180,6 +187,14 @@ export class ChaosRun<World extends ChaosWorld> {
     } catch (error) {
       if (!this.#isCut) this.#note(`${kind.name}: ${(error as Error).message}`)
     }
+  }
+
+  /** Of the first problems only: the rest follows from them. */
+  async #findEvidence(minute: EvidenceOf): Promise<void> {
+    if (this.#evidenceCount++ >= evidenceMax) return
+    const { say, world } = this.#deps
+    const lines = await world.evidence?.(minute).catch((error: Error) => [`there is no evidence: ${error.message}`])
+    for (const line of lines ?? []) say(`${minute.serverId} ${minute.metricId} ${line}`)
   }
 
   async #judge(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { ServiceProcess } from '../fleet/service-process.ts'
 import type { TcpGate } from '../fleet/tcp-gate.ts'
 import type { Keeper } from './keeper.ts'
+import type { EvidenceOf } from './store-evidence.ts'
 
 /** A collector and the gate through which agents reach it. */
 export interface Door {
@@ -21,6 +22,8 @@ export interface ChaosWorld {
   readonly queryUrls: () => readonly string[]
   /** What there is, for the table. */
   parts(): readonly ChaosPart[]
+  /** What is stored of a minute that a reader was told something wrong about. */
+  evidence?(minute: EvidenceOf): Promise<readonly string[]>
   /** Until everything is ready. */
   start(): Promise<void>
   /** After the faults: until everything is ready again. */

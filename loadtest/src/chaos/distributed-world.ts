@@ -10,6 +10,7 @@ import { TcpGate } from '../fleet/tcp-gate.ts'
 import type { ChaosPart, ChaosWorld, Door } from './chaos-world.ts'
 import { Keeper, type KeeperDeps } from './keeper.ts'
 import { OwnServers } from './own-servers.ts'
+import { type EvidenceOf, storeEvidence } from './store-evidence.ts'
 
 export interface DistributedWorldConfig extends FleetSize {
   /** Of everything: data and logs. */
@@ -62,6 +63,10 @@ export class DistributedWorld implements ChaosWorld {
   parts(): readonly ChaosPart[] {
     const servers = this.servers.all.map(({ kind, state }) => ({ name: kind, isUp: state === 'running' }))
     return [...this.#services().map(({ name, state }) => ({ name, isUp: state === 'running' })), ...servers]
+  }
+
+  evidence(minute: EvidenceOf): Promise<readonly string[]> {
+    return storeEvidence(this.servers.addresses.postgresUrl, minute)
   }
 
   async start(): Promise<void> {

@@ -1,10 +1,10 @@
 /** What PostgreSQL and the way to it can do: be away, die, lose the answer to a COMMIT, or lose its last commits. */
-import { createLogger } from '@minutely/lib/logging'
-import { createPool, type Pool } from '@minutely/lib/postgres/pool'
+import type { Pool } from '@minutely/lib/postgres/pool'
 import type { Cut } from '../fleet/tcp-gate.ts'
 import type { DistributedWorld } from './distributed-world.ts'
 import type { FaultContext, FaultKind } from './fault-kind.ts'
 import { killServer } from './faults-on-servers.ts'
+import { openAdmin } from './store-evidence.ts'
 
 type Context = FaultContext<DistributedWorld>
 
@@ -122,16 +122,6 @@ async function repair(address: string, before: Progress): Promise<number> {
 function reconnect({ postgresGate }: DistributedWorld): void {
   postgresGate.shut()
   postgresGate.reopen()
-}
-
-async function openAdmin(address: string): Promise<Pool> {
-  const { hostname: host, port, username: user, password, pathname } = new URL(address)
-  const connection = { host, port: Number(port), user, password, database: pathname.slice(1) }
-  return createPool(
-    connection,
-    { name: 'chaos', connectionsMax: 1 },
-    { log: createLogger({ level: 'fatal', format: 'json' }) },
-  )
 }
 
 export const faultsOnPostgres: readonly FaultKind<DistributedWorld>[] = [

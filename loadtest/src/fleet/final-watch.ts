@@ -32,6 +32,14 @@ export interface FinalWatchDeps {
   readonly ledger: DeliveryLedger
   readonly startMs: () => number
   readonly queryUrls: () => readonly string[]
+  /** Of the first problems, as soon as they are seen. */
+  readonly onProblem?: (cell: ProblemMinute, problem: string) => void
+}
+
+export interface ProblemMinute {
+  readonly serverId: string
+  readonly metricId: string
+  readonly minuteMs: number
 }
 
 export interface FinalWatchReport {
@@ -148,19 +156,22 @@ export class FinalWatch {
       const values = valuesOf(fleet, { host, metric, minute })
       const name = `${fleet.serverId(host)} ${describeSeries(series)}, ${new Date(minute).toISOString()}`
       const problem = minuteProblem({ minuteMs: minute, values, must, may, found })
-      if (problem !== null) this.#note(`${url} said this is final: ${name}: ${problem}`)
+      const where = { serverId: fleet.serverId(host), metricId: series.metricId, minuteMs: minute }
+      if (problem !== null) this.#note(`${url} said this is final: ${name}: ${problem}`, where)
       this.#finalSeriesMinutes++
       // Also of answers that were under way then.
       if (Date.now() < this.#forgivesUntilMs) continue
       const count = found?.count ?? 0
       const before = counts.get(name) ?? 0
-      if (count < before) this.#note(`${url} went back: ${name}: count ${count} after ${before}, both final`)
+      if (count < before) this.#note(`${url} went back: ${name}: count ${count} after ${before}, both final`, where)
       this.#counts.set(name, Math.max(count, this.#counts.get(name) ?? 0))
     }
   }
 
-  #note(problem: string): void {
-    if (this.#problems.length < linesMax) this.#problems.push(`${new Date().toISOString()} ${problem}`)
+  #note(problem: string, where: ProblemMinute): void {
+    if (this.#problems.length >= linesMax) return
+    this.#problems.push(`${new Date().toISOString()} ${problem}`)
+    this.#deps.onProblem?.(where, problem)
   }
 }
 

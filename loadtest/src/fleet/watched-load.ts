@@ -5,7 +5,7 @@
 import { GeneratedFleet } from '../generated-fleet.ts'
 import { sampleOf } from '../load-plan.ts'
 import { DeliveryLedger } from './delivery-ledger.ts'
-import { FinalWatch } from './final-watch.ts'
+import { FinalWatch, type FinalWatchDeps } from './final-watch.ts'
 import { checkFleetExactly, type FleetCheckResult } from './fleet-checker.ts'
 import { GeneratedAgents } from './generated-agents.ts'
 
@@ -17,7 +17,7 @@ export interface WatchedLoadConfig {
   readonly lagMsOf?: (host: number) => number
 }
 
-export interface WatchedLoadDeps {
+export interface WatchedLoadDeps extends Pick<FinalWatchDeps, 'onProblem'> {
   readonly collectorUrls: () => readonly string[]
   readonly queryUrls: () => readonly string[]
 }
@@ -47,7 +47,7 @@ export class WatchedLoad {
     this.agents = agents
     this.watch = new FinalWatch(
       { fleet: this.generated, hosts: sampleOf(hosts, { size: watchedHosts }), latenessMs, everyMs: watchEveryMs },
-      { ledger, startMs: () => agents.startMs, queryUrls: deps.queryUrls },
+      { ...deps, ledger, startMs: () => agents.startMs },
     )
   }
 

@@ -40,7 +40,7 @@ import { MinuteWindows } from './minute-window.ts'
 import type { OpenMinute } from './open-minute.ts'
 import { PartitionGauges } from './partition-gauges.ts'
 import { pushMinutes } from './push-minutes.ts'
-import { resumePosition } from './resume-position.ts'
+import { resume } from './resume-position.ts'
 import { SeriesSlots, type SlotEntry } from './series-slots.ts'
 import { SetAside } from './set-aside.ts'
 import { stubbornly } from './stubbornly.ts'
@@ -191,15 +191,15 @@ export class PartitionConsumer {
     if (this.#deps.consumer.commitWithin !== undefined) return true
     const { consumer } = this.#deps
     return this.#until('committing', signal, () =>
-      consumer.commit(this.partition, this.windows.resumeAt(this.#position)),
+      consumer.commit(this.partition, this.windows.resumeAt(this.#position), this.#version),
     )
   }
 
   async #resume(signal: AbortSignal): Promise<void> {
-    const stored = await this.#deps.minuteStore.readProgress(this.partition)
-    this.#position = await resumePosition(this.partition, stored.position, { ...this.#deps, signal })
-    this.#version = stored.version
-    this.completeThroughMs = stored.completeThroughMs
+    const { position, version, completeThroughMs } = await resume(this.partition, { ...this.#deps, signal })
+    this.#position = position
+    this.#version = version
+    this.completeThroughMs = completeThroughMs
     this.slots = new SeriesSlots()
     this.storing = []
     this.#setAside = new SetAside(this.#deps)

@@ -61,6 +61,8 @@ export class ConsumerRig {
   readonly connection: PostgresConnection
   readonly log: PostgresSampleLog
   readonly #options: RigOptions
+  /** Of commits, by partition; the log in Postgres keeps none. */
+  readonly #marks = new Map<number, string | undefined>()
   #member: LogConsumer | undefined
 
   constructor(database: { pool: Pool; connection: PostgresConnection }, options: RigOptions = {}, partitionCount = 1) {
@@ -98,7 +100,7 @@ export class ConsumerRig {
   begin(pool: Pool = this.pool, partition?: number): Running {
     assert(this.#member)
     const { clock, live, metrics } = this
-    const log = new SteppedLog(this.#member, { apart: this.#options.apart ?? false })
+    const log = new SteppedLog(this.#member, { apart: this.#options.apart ?? false, marks: this.#marks })
     const abort = new AbortController()
     const config = { ...rigConfig, ...this.#options.config }
     const consumer = new PartitionConsumer(this.partition(partition), config, {

@@ -6,7 +6,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { minuteMs } from '@minutely/schema/limits'
 import { MinuteModel, type ModelTable, sectionOf } from './minute-model.ts'
-import { type Flush, type MinuteStore, type Stored, StoreMovedError, StoreRewoundError } from './minute-store.ts'
+import {
+  type Flush,
+  type MinuteStore,
+  type ProgressVersion,
+  type Stored,
+  StoreMovedError,
+  StoreRewoundError,
+} from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
 import { SeriesSlots } from './series-slots.ts'
 
@@ -70,10 +77,12 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
       position: undefined,
       completeThroughMs: 0,
       version: undefined,
+      isBehind: false,
     })
     const { version, mergedRows } = await owner.write(baseMs, ramp(90), { resumeAt: 7 })
     assert.equal(mergedRows, 0)
-    assert.deepEqual(await storage.open().readProgress(partition), { position: 7, completeThroughMs: baseMs, version })
+    const progress = { position: 7, completeThroughMs: baseMs, version, isBehind: false }
+    assert.deepEqual(await storage.open().readProgress(partition), progress)
     assert.deepEqual(await storage.table(), modelOf({ startMs: baseMs, values: ramp(90) }))
   })
 
@@ -155,6 +164,26 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
       position: 0,
       completeThroughMs: baseMs,
       version: last,
+      isBehind: false,
     })
+  })
+
+  test(`${name}: whoever asks about a version that is not there any more is told so`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    const behind = async (since: ProgressVersion): Promise<boolean> =>
+      (await owner.store.readProgress(partition, since)).isBehind
+    const toNothing = await storage.snapshot()
+    const first = await owner.write(baseMs, ramp(10))
+    const second = await owner.write(baseMs, ramp(20))
+    assert.deepEqual(
+      [await behind(undefined), await behind(first.version), await behind(second.version)],
+      [false, false, false],
+    )
+    await toNothing()
+    assert.deepEqual([await behind(undefined), await behind(first.version)], [false, true])
+    await owner.resume()
+    const third = await owner.write(baseMs, ramp(10))
+    assert.equal(await behind(third.version), false)
   })
 }

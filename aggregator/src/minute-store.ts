@@ -27,6 +27,8 @@ export interface StoredProgress {
   readonly position: number | undefined
   readonly completeThroughMs: number
   readonly version: ProgressVersion
+  /** It is older than the version that was asked about, or gone: the store has lost commits. */
+  readonly isBehind: boolean
 }
 
 /** A partition and what the last write of its progress returned. */
@@ -73,7 +75,8 @@ export interface FlushDeps {
 }
 
 export interface MinuteStore {
-  readProgress(partition: LogPartition): Promise<StoredProgress>
+  /** `since`: a version that was current once. */
+  readProgress(partition: LogPartition, since?: ProgressVersion): Promise<StoredProgress>
   /** The first row of a partition's progress, before its first series becomes known to readers. */
   beginProgress(
     partition: LogPartition,

@@ -21,15 +21,28 @@ import {
   StoreRewoundError,
 } from './minute-store.ts'
 
-export async function readProgress(pool: Pool, { topic, partition }: LogPartition): Promise<StoredProgress> {
-  const { rows } = await pool.query<{ position: number; complete_ms: number; version: string }>(
+/** A timestamptz as Postgres writes it. */
+const versionPattern = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d(:\d\d)?$/
+
+export async function readProgress(
+  pool: Pool,
+  { topic, partition }: LogPartition,
+  since?: ProgressVersion,
+): Promise<StoredProgress> {
+  // Whatever else stands there is no version: somebody moved the group by hand.
+  const known = since !== undefined && versionPattern.test(since) ? since : undefined
+  const { rows } = await pool.query<{ position: number; complete_ms: number; version: string; behind: boolean }>(
     `select position::float8, (extract(epoch from complete_through_at) * 1000)::float8 as complete_ms,
-            updated_at::text as version
+            updated_at::text as version, coalesce(updated_at < $3::timestamptz, false) as behind
      from partition_progress where topic = $1 and partition = $2`,
-    [topic, partition],
+    [topic, partition, known],
   )
   const [row] = rows
-  return { position: row?.position, completeThroughMs: row?.complete_ms ?? 0, version: row?.version }
+  if (row === undefined) {
+    return { position: undefined, completeThroughMs: 0, version: undefined, isBehind: known !== undefined }
+  }
+  const { position, complete_ms: completeThroughMs, version, behind: isBehind } = row
+  return { position, completeThroughMs, version, isBehind }
 }
 
 /** @throws StoreMovedError when the row is a later one than the known, StoreRewoundError when it is an earlier one or gone. */

@@ -32,8 +32,8 @@ export class PostgresMinuteStore implements MinuteStore {
     this.#partitions = new MinutePartitions(pool)
   }
 
-  readProgress(partition: LogPartition): Promise<StoredProgress> {
-    return readProgress(this.#pool, partition)
+  readProgress(partition: LogPartition, since?: ProgressVersion): Promise<StoredProgress> {
+    return readProgress(this.#pool, partition, since)
   }
 
   beginProgress(

@@ -1,8 +1,21 @@
-/** Where a partition is read on from, and what the log's own commit says of it. */
+/** Where a partition is read on from, and what the log's own commit says of the store. */
+import type { Logger } from '@minutely/lib/logging'
 import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
+import type { MinuteStore, StoredProgress } from './minute-store.ts'
 
 /** Long enough for the log to answer. */
 const probeWaitMs = 1_000
+
+export interface ResumeDeps {
+  readonly consumer: LogConsumer
+  readonly minuteStore: Pick<MinuteStore, 'readProgress' | 'voidRing' | 'forget'>
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+export interface Resumption extends StoredProgress {
+  readonly position: number
+}
 
 /**
  * Where to read on: the lower of what was stored and what was committed; without anything stored the log's beginning, so that
@@ -10,24 +23,36 @@ const probeWaitMs = 1_000
  * log that was made anew has no commits, so that the lower of the two would hide it: then it is what was stored, which the first
  * read finds to be past the end.
  *
- * A commit says that everything before it is stored and was told to the ring. Of what a database has lost the first is no longer
- * true, and after the replay the second may not be: an owner that ends between storing it again and telling the ring must have a
- * successor that does both again. So a commit that is past what is stored is set back to it.
+ * A commit says that everything before it is stored and was told to the ring, and its mark is the version of the progress that
+ * was stored then. A store that is behind either has lost commits, and nobody may have noticed before: the owner of then is gone.
+ * The ring may have what was lost, and then it would not take what is stored instead: it is void. And the commit is set back, so that
+ * the next owner, too, tells the ring what is stored again, should this one end in between.
+ *
+ * @throws also when the signal aborts.
  */
-export async function resumePosition(
+export async function resume(
   partition: LogPartition,
-  stored: number | undefined,
-  { consumer, signal }: { consumer: LogConsumer; signal: AbortSignal },
-): Promise<number> {
-  const known = stored ?? 0
+  { consumer, minuteStore, signal, log }: ResumeDeps,
+): Promise<Resumption> {
+  // In this order: who commits has stored before.
   const committed = await consumer.committed(partition)
-  if (committed === known) return known
+  const stored = await minuteStore.readProgress(partition, committed.mark)
+  const position = stored.position ?? 0
   // Nobody waits for this any more, and the partition may have its next owner, in this process.
   signal.throwIfAborted()
-  if (committed > known) {
-    await consumer.commit(partition, known)
-    return known
+  if (stored.isBehind || committed.position > position) {
+    if (stored.isBehind) {
+      log.error(
+        { ...partition, stored: stored.version, committed: committed.mark },
+        'the database lost commits; they are replayed from the log',
+      )
+      await minuteStore.voidRing('the database lost commits')
+      minuteStore.forget()
+    }
+    await consumer.commit(partition, Math.min(position, committed.position), stored.version)
+    return { ...stored, position: Math.min(position, committed.position) }
   }
-  const probe = await consumer.read({ partition, position: known, bytesMax: 1, waitMs: probeWaitMs, signal })
-  return probe.gap?.reason === 'rewound' ? known : committed
+  if (committed.position === position) return { ...stored, position }
+  const probe = await consumer.read({ partition, position, bytesMax: 1, waitMs: probeWaitMs, signal })
+  return { ...stored, position: probe.gap?.reason === 'rewound' ? position : committed.position }
 }

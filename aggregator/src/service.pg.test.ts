@@ -46,7 +46,7 @@ class EmptyLog implements SampleLog {
   async join(_group: string, handler: PartitionHandler): Promise<LogConsumer> {
     this.handler = handler
     return {
-      committed: async () => 0,
+      committed: async () => ({ position: 0 }),
       oldest: async () => 0,
       commit: async () => {},
       leave: async () => {

@@ -2,7 +2,7 @@
  * For tests: a consumer's side of a log that lets one read through at a time, and says when the consumer has digested
  * it. So a test knows where the consumer is, without waiting for time to pass.
  */
-import type { LogBatch, LogConsumer, LogPartition, LogRead } from '@minutely/lib/sample-log/sample-log'
+import type { LogBatch, LogCommit, LogConsumer, LogPartition, LogRead } from '@minutely/lib/sample-log/sample-log'
 
 export class SteppedLog implements LogConsumer {
   readonly commitWithin?: NonNullable<LogConsumer['commitWithin']>
@@ -11,25 +11,28 @@ export class SteppedLog implements LogConsumer {
   /** Positions, in their order. */
   readonly commits: number[] = []
   readonly #inner: LogConsumer
+  readonly #marks: Map<number, string | undefined>
   #asked = Promise.withResolvers<void>()
   #go = Promise.withResolvers<void>()
 
-  /** `apart`: log and store are not one database; positions are committed after the minutes. */
-  constructor(inner: LogConsumer, { apart }: { apart: boolean }) {
+  /** `apart`: log and store are not one database; positions are committed after the minutes, with a mark. */
+  constructor(inner: LogConsumer, { apart, marks }: { apart: boolean; marks: Map<number, string | undefined> }) {
     this.#inner = inner
+    this.#marks = marks
     if (!apart && inner.commitWithin !== undefined) this.commitWithin = inner.commitWithin
   }
 
-  committed(partition: LogPartition): Promise<number> {
-    return this.#inner.committed(partition)
+  async committed(partition: LogPartition): Promise<LogCommit> {
+    return { ...(await this.#inner.committed(partition)), mark: this.#marks.get(partition.partition) }
   }
 
   oldest(partition: LogPartition): Promise<number> {
     return this.#inner.oldest(partition)
   }
 
-  commit(partition: LogPartition, position: number): Promise<void> {
+  commit(partition: LogPartition, position: number, mark?: string): Promise<void> {
     this.commits.push(position)
+    this.#marks.set(partition.partition, mark)
     return this.#inner.commit(partition, position)
   }
 

@@ -235,6 +235,7 @@ test('without a row of progress everything is needed', async () => {
     position: undefined,
     completeThroughMs: 0,
     version: undefined,
+    isBehind: false,
   })
 })
 

@@ -4,6 +4,7 @@
  * refused. Topics that are deleted take their positions with them.
  */
 import type { Clock } from '../clock.ts'
+import type { LogCommit } from '../sample-log/sample-log.ts'
 import { Gatherer } from './gatherer.ts'
 import type { Generation } from './group-membership.ts'
 import {
@@ -30,16 +31,14 @@ export interface GroupOffsetsDeps {
   readonly generation: () => Generation | undefined
 }
 
-interface Commit extends TopicPartition {
-  readonly position: number
-}
+type Commit = TopicPartition & LogCommit
 
 export class GroupOffsets {
   readonly #groupId: string
   readonly #config: KafkaLogConfig
   readonly #deps: GroupOffsetsDeps
   readonly #commits: Gatherer<Commit, void>
-  readonly #committed: Gatherer<TopicPartition, number | undefined>
+  readonly #committed: Gatherer<TopicPartition, LogCommit | undefined>
   readonly #oldest: Gatherer<TopicPartition, number>
 
   constructor(groupId: string, config: KafkaLogConfig, deps: GroupOffsetsDeps) {
@@ -51,13 +50,14 @@ export class GroupOffsets {
     this.#oldest = new Gatherer((partitions) => this.#oldestOf([...partitions.values()]))
   }
 
-  async commit(partition: TopicPartition, position: number): Promise<void> {
-    await this.#commits.ask(keyOf(partition), { ...partition, position })
+  async commit(partition: TopicPartition, commit: LogCommit): Promise<void> {
+    const { topic, partition: number } = partition
+    await this.#commits.ask(keyOf(partition), { topic, partition: number, ...commit })
   }
 
   /** The oldest position when nothing was committed. */
-  async committed(partition: TopicPartition): Promise<number> {
-    return (await this.#committed.ask(keyOf(partition), partition)) ?? this.oldest(partition)
+  async committed(partition: TopicPartition): Promise<LogCommit> {
+    return (await this.#committed.ask(keyOf(partition), partition)) ?? { position: await this.oldest(partition) }
   }
 
   oldest(partition: TopicPartition): Promise<number> {
@@ -72,7 +72,11 @@ export class GroupOffsets {
     const { groupId, groupGenerationId, memberId } = generation
     const topics = [...byTopic(commits)].map(([topic, ofTopic]) => ({
       topic,
-      partitions: ofTopic.map(({ partition, position }) => ({ partition, offset: position })),
+      partitions: ofTopic.map(({ partition, position, mark }) => ({
+        partition,
+        offset: position,
+        metadata: mark ?? null,
+      })),
     }))
     const request = { groupId, groupGenerationId, memberId, topics }
     const answer = await this.#ask(generation.coordinator, 'OffsetCommit', request)
@@ -82,7 +86,7 @@ export class GroupOffsets {
     )
   }
 
-  async #committedOf(partitions: readonly TopicPartition[]): Promise<Map<string, () => number | undefined>> {
+  async #committedOf(partitions: readonly TopicPartition[]): Promise<Map<string, () => LogCommit | undefined>> {
     const coordinator = this.#deps.generation()?.coordinator ?? (await this.#deps.cluster.coordinator(this.#groupId))
     const topics = [...byTopic(partitions)].map(([topic, ofTopic]) => ({
       topic,
@@ -91,7 +95,9 @@ export class GroupOffsets {
     const answer = await this.#ask(coordinator, 'OffsetFetch', { groupId: this.#groupId, topics })
     const what = `asking for the positions of ${this.#groupId}`
     throwIfFailed(answer.errorCode ?? 0, what)
-    const outcomes = outcomesOf(answer.responses, ({ offset }) => (Number(offset) < 0 ? undefined : Number(offset)))
+    const outcomes = outcomesOf(answer.responses, ({ offset, metadata }): LogCommit | undefined =>
+      Number(offset) < 0 ? undefined : { position: Number(offset), mark: metadata || undefined },
+    )
     return answersOf(outcomes, what)
   }
 
@@ -142,7 +148,7 @@ interface OffsetsAnswer {
   readonly errorCode?: number
   readonly responses: readonly {
     topic: string
-    partitions: readonly { partition: number; errorCode: number; offset: string }[]
+    partitions: readonly { partition: number; errorCode: number; offset: string; metadata?: string | null }[]
   }[]
 }
 

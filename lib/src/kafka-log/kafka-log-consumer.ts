@@ -7,7 +7,14 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logging.ts'
-import type { LogBatch, LogConsumer, LogPartition, LogRead, PartitionHandler } from '../sample-log/sample-log.ts'
+import type {
+  LogBatch,
+  LogCommit,
+  LogConsumer,
+  LogPartition,
+  LogRead,
+  PartitionHandler,
+} from '../sample-log/sample-log.ts'
 import type { FetchBudget } from './fetch-budget.ts'
 import { FetchLoop, pollMs } from './fetch-loop.ts'
 import { GroupMembership } from './group-membership.ts'
@@ -87,7 +94,7 @@ export class KafkaLogConsumer implements LogConsumer {
     await this.#membership.start()
   }
 
-  committed(partition: LogPartition): Promise<number> {
+  committed(partition: LogPartition): Promise<LogCommit> {
     return this.#offsets.committed(partition)
   }
 
@@ -99,9 +106,9 @@ export class KafkaLogConsumer implements LogConsumer {
     return this.#owned(request.partition).read(request)
   }
 
-  async commit(partition: LogPartition, position: number): Promise<void> {
+  async commit(partition: LogPartition, position: number, mark?: string): Promise<void> {
     this.#owned(partition)
-    await this.#offsets.commit(partition, position)
+    await this.#offsets.commit(partition, { position, mark })
   }
 
   leave(): Promise<void> {

@@ -92,6 +92,24 @@ test('who leaves is replaced without waiting for a session to end', async () => 
   await Member.until([first], () => first.owned.size === 32)
 })
 
+test('a commit has a mark that the next owner gets, and may go back', async () => {
+  const { log, config } = await openLog()
+  await log.prepare(['one'])
+  const first = await Member.join(log)
+  await Member.until([first], () => first.owned.size > 0)
+  const [partition] = await log.partitions()
+  assert.ok(partition)
+  assert.equal((await first.reader.committed(partition)).mark, undefined)
+  await first.reader.commit(partition, 0, 'a version')
+  await first.reader.commit(partition, 7, '2027-01-15 09:57:00.123456+00')
+  await first.reader.leave()
+  const second = await Member.join((await openLog(config)).log)
+  await Member.until([second], () => second.owned.size > 0)
+  assert.deepEqual(await second.reader.committed(partition), { position: 7, mark: '2027-01-15 09:57:00.123456+00' })
+  await second.reader.commit(partition, 3)
+  assert.deepEqual(await second.reader.committed(partition), { position: 3, mark: undefined })
+})
+
 test('running members find a new topic without a rebalance, and read its first record', async () => {
   const { log, config, registry } = await openLog()
   const member = await Member.join(log)
@@ -150,7 +168,7 @@ test('metrics past the limit share topics, and routes that were remembered still
   await Member.until([member], () => member.owned.size === partitions.length)
   const found: string[] = []
   for (const partition of partitions) {
-    const position = await member.reader.committed(partition)
+    const { position } = await member.reader.committed(partition)
     found.push(...words((await member.reader.read({ partition, position, bytesMax, waitMs: 0 })).records))
   }
   assert.deepEqual(found.sort(), ['five', 'four', 'late', 'one', 'three', 'two'])

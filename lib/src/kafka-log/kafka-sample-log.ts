@@ -136,7 +136,7 @@ export class KafkaSampleLog implements SampleLog {
       committed: (partition) => consumer.committed(partition),
       oldest: (partition) => consumer.oldest(partition),
       read: (request) => consumer.read(request),
-      commit: (partition, position) => consumer.commit(partition, position),
+      commit: (partition, position, mark) => consumer.commit(partition, position, mark),
       leave: async () => {
         await consumer.leave()
         this.#consumers.delete(consumer)

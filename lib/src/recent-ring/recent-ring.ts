@@ -28,7 +28,8 @@
  *    not read. A reader whose connection still leads to the old primary reads there only while S names it: any merge
  *    that did not get there has voided S.
  * 6. A Postgres that lost commits may give an id to another series, so keys have 32 bits of the series' identity besides; and
- *    epochs are clock readings, so a lost epoch is not used again. Whoever notices the loss voids S.
+ *    epochs are clock readings, so a lost epoch is not used again. Whoever notices the loss voids S: the writer at its next
+ *    write, or whoever follows it, by the version that the last commit in the log names (aggregator/src/resume-position.ts).
  *
  * What remains. (a) A primary that was demoted by hand, without its connections being closed, and copied its successor's content:
  * merges that had not been replicated are missing there until the repair, which looks every few seconds, sees the new run id.

@@ -1,6 +1,6 @@
 /** Positions in the Postgres log: what is kept, what a group has committed, and whether a position that has no record is a gap. */
 import type { Pool, PoolClient } from '../postgres/pool.ts'
-import type { LogGap } from './sample-log.ts'
+import type { LogCommit, LogGap } from './sample-log.ts'
 
 const oldestSql = `coalesce((select min(position) from log_record where partition = $1),
   (select next_position from log_partition where partition = $1), 0)::float8`
@@ -12,12 +12,12 @@ export async function oldestPosition(pool: Pool, partition: number): Promise<num
 }
 
 /** The oldest position when the group never committed one. */
-export async function committedPosition(pool: Pool, place: { group: string; partition: number }): Promise<number> {
+export async function committedPosition(pool: Pool, place: { group: string; partition: number }): Promise<LogCommit> {
   const { rows } = await pool.query<{ position: number }>(
     'select position::float8 as position from log_group where group_name = $1 and partition = $2',
     [place.group, place.partition],
   )
-  return rows[0]?.position || oldestPosition(pool, place.partition)
+  return { position: rows[0]?.position || (await oldestPosition(pool, place.partition)) }
 }
 
 export async function commitPosition(

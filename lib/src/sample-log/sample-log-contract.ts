@@ -105,7 +105,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const partition = log.route(series)
     const consumer = await joinAndOwn(log, 'readers', partition)
     const other = await subject.reopen(log)
-    const position = await consumer.committed(partition)
+    const { position } = await consumer.committed(partition)
     const waiting = consumer.read({ partition, position, bytesMax, waitMs: 30_000 })
     await other.append([{ ...partition, payload: Buffer.from('wake') }])
     assert.equal((await waiting).records[0]?.payload.toString(), 'wake')
@@ -116,7 +116,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const partition = log.route(series)
     const consumer = await joinAndOwn(log, 'readers', partition)
     const abort = new AbortController()
-    const position = await consumer.committed(partition)
+    const { position } = await consumer.committed(partition)
     const waiting = consumer.read({ partition, position, bytesMax, waitMs: 30_000, signal: abort.signal })
     abort.abort()
     const batch = await waiting
@@ -130,7 +130,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const partition = log.route(series)
     const consumer = await joinAndOwn(log, 'readers', partition)
     const { signal } = new AbortController()
-    let position = await consumer.committed(partition)
+    let { position } = await consumer.committed(partition)
     for (let round = 0; round < 20; round++) {
       const waiting = consumer.read({ partition, position, bytesMax, waitMs: 30_000, signal })
       await log.append([{ ...partition, payload: Buffer.from('x') }])
@@ -144,7 +144,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const partition = log.route(series)
     const consumer = await joinAndOwn(log, 'readers', partition)
     await log.append(Array.from({ length: 20 }, () => ({ ...partition, payload: Buffer.alloc(50_000) })))
-    const position = await consumer.committed(partition)
+    const { position } = await consumer.committed(partition)
     const some = await consumer.read({ partition, position, bytesMax: 120_000, waitMs: 30_000 })
     assert.ok(some.records.length >= 1 && some.records.length < 20, `${some.records.length} records`)
     assert.equal(some.atEnd, false)
@@ -157,7 +157,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const log = await subject.create()
     const partition = log.route(series)
     const consumer = await joinAndOwn(log, 'readers', partition)
-    let position = await consumer.committed(partition)
+    let { position } = await consumer.committed(partition)
     const nothing = await consumer.read({ partition, position, bytesMax, waitMs: 0 })
     assert.deepEqual(nothing, { records: [], nextPosition: position, atEnd: true })
     for (const word of ['a', 'b', 'c']) {
@@ -195,7 +195,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const partition = log.route(series)
     const consumer = await joinAndOwn(log, 'readers', partition)
     const oldest = await consumer.oldest(partition)
-    assert.equal(await consumer.committed(partition), oldest)
+    assert.equal((await consumer.committed(partition)).position, oldest)
     await log.append([{ ...partition, payload: Buffer.from('x') }])
     const [record] = await readAll(consumer, partition, 1)
     assert.equal(record?.position, oldest)
@@ -215,7 +215,7 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const gap = { fromPosition: a.position, toPosition: c.position, reason: 'retention' }
     assert.deepEqual(batch, { records: [], nextPosition: c.position, atEnd: false, gap })
     assert.equal(await other.oldest(partition), c.position)
-    assert.equal(await other.committed(partition), c.position)
+    assert.equal((await other.committed(partition)).position, c.position)
     const rest = await other.read({ partition, position: c.position, bytesMax, waitMs: 30_000 })
     assert.deepEqual(
       rest.records.map(({ payload }) => payload.toString()),
@@ -262,7 +262,7 @@ export async function readAll(
   count: number,
 ): Promise<LogBatch['records']> {
   const records: LogBatch['records'][number][] = []
-  let position = await consumer.committed(partition)
+  let { position } = await consumer.committed(partition)
   while (records.length < count) {
     const batch = await consumer.read({ partition, position, bytesMax, waitMs: 60_000 })
     records.push(...batch.records)

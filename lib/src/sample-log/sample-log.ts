@@ -116,16 +116,26 @@ export interface PartitionHandler {
 }
 
 export interface LogConsumer {
-  /** The position the group committed, or the oldest one kept when it never did. */
-  committed(partition: LogPartition): Promise<number>
+  /** What the group committed, or the oldest position kept when it never did. */
+  committed(partition: LogPartition): Promise<LogCommit>
   /** The oldest position kept. */
   oldest(partition: LogPartition): Promise<number>
   /** At most about bytesMax of payload (at least one record if there is one), waiting up to waitMs for the first. */
   read(request: LogRead): Promise<LogBatch>
-  commit(partition: LogPartition, position: number): Promise<void>
+  /**
+   * Reading goes on there. Below what was committed before it is taken by a log that keeps records whoever has read them (Kafka). The
+   * mark is kept beside it, up to 4,096 bytes, by a log that is apart from the store (where commitWithin is undefined).
+   */
+  commit(partition: LogPartition, position: number, mark?: string): Promise<void>
   /** Where log and store are one database: commits as part of the caller's transaction. */
   readonly commitWithin?: (client: PoolClient, partition: LogPartition, position: number) => Promise<void>
   leave(): Promise<void>
+}
+
+export interface LogCommit {
+  readonly position: number
+  /** What commit() was told with it. */
+  readonly mark?: string | undefined
 }
 
 export interface LogRead {

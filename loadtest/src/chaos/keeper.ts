@@ -2,7 +2,8 @@
  * Keeps the processes of a fleet running, as a supervisor would: starts again what ended, as often as it takes. A fault takes a
  * process for itself, so that no other fault breaks it meanwhile and its end is no surprise, and gives it back running.
  *
- * A process that ends although nobody took it is a problem of the verdict: none of the faults is a reason to die.
+ * A process that ends although nobody took it is a problem of the verdict: none of the faults is a reason to die. Only a start may
+ * be given up, when what it needs is away for longer than it waits.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ServiceProcess } from '../fleet/service-process.ts'
@@ -11,6 +12,8 @@ import type { Tally } from './tally.ts'
 
 const retryMs = 500
 const readyDeadlineMs = 120_000
+/** What a service says then. */
+const startGivenUp = /^The \S+ could not start: /m
 
 export interface KeeperDeps {
   readonly tally: Tally
@@ -66,11 +69,16 @@ export class Keeper {
     const minded = one.ended
     minded.then(async (exitCode) => {
       if (this.#isStopping || this.#held.has(one)) return
-      this.problems.push(`${one.name} ended by itself (exit code ${exitCode}); the last it said:\n${one.lastWords}`)
-      this.#deps.say(`${one.name} ended by itself (exit code ${exitCode})`)
+      if (startGivenUp.test(one.lastWords)) this.#deps.tally.add('failedStarts')
+      else this.#noteEnd(one, exitCode)
       await this.#run(one)
       this.#mind(one)
     })
+  }
+
+  #noteEnd(one: ServiceProcess, exitCode: number | null): void {
+    this.problems.push(`${one.name} ended by itself (exit code ${exitCode}); the last it said:\n${one.lastWords}`)
+    this.#deps.say(`${one.name} ended by itself (exit code ${exitCode})`)
   }
 
   async #run(one: ServiceProcess): Promise<void> {

@@ -2,7 +2,7 @@
  * The records of a simulated log, by partition, and what it has lost. Appending takes effect at one instant; the record becomes
  * readable a little later, as behind a high watermark, but in the order of positions. Positions skip now and then.
  */
-import type { LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
+import type { LogCommit, LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
 import type { SimWorld } from './sim-world.ts'
 
 interface StoredRecord extends LogRecord {
@@ -14,7 +14,7 @@ export interface PartitionLog extends LogPartition {
   /** Position of the next record. */
   end: number
   records: StoredRecord[]
-  committed: number | undefined
+  committed: LogCommit | undefined
   /** Readers that wait for a record. */
   readonly waiting: Set<() => void>
 }

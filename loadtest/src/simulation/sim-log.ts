@@ -6,6 +6,7 @@ import {
   type DeadLetters,
   type LogAppend,
   type LogBatch,
+  type LogCommit,
   type LogConsumer,
   type LogPartition,
   type LogRead,
@@ -100,19 +101,19 @@ class SimLogConsumer implements LogConsumer {
     this.#deps = deps
   }
 
-  committed(partition: LogPartition): Promise<number> {
-    return this.#ask(partition, 'committed', (log) => Math.max(log.committed ?? log.oldest, log.oldest))
+  committed(partition: LogPartition): Promise<LogCommit> {
+    return this.#ask(partition, 'committed', ({ committed, oldest }) => committed ?? { position: oldest })
   }
 
   oldest(partition: LogPartition): Promise<number> {
     return this.#ask(partition, 'oldest', (log) => log.oldest)
   }
 
-  commit(partition: LogPartition, position: number): Promise<void> {
+  commit(partition: LogPartition, position: number, mark?: string): Promise<void> {
     const { world, group, process } = this.#deps
     return this.#ask(partition, 'commit', (log) => {
       if (!group.owns(process, partition)) throw new Error(`${process.name} does not own ${nameOf(partition)} any more`)
-      log.committed = position
+      log.committed = { position, mark }
       world.note(process.name, `committed ${nameOf(partition)} ${position}`)
     })
   }

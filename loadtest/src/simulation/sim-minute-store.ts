@@ -76,13 +76,14 @@ export class SimMinuteStore implements MinuteStore {
     this.#merge = merge
   }
 
-  readProgress(partition: LogPartition): Promise<StoredProgress> {
+  readProgress(partition: LogPartition, since?: ProgressVersion): Promise<StoredProgress> {
     return this.#database.single(this.#process, 'read progress', (transaction) => {
       const row = transaction.get<ProgressRow>(progressKey(partition))
       return {
         position: row?.position,
         completeThroughMs: row?.completeThroughMs ?? 0,
         version: row && String(row.versionUs),
+        isBehind: since !== undefined && (row?.versionUs ?? 0) < Number(since),
       }
     })
   }

@@ -108,7 +108,7 @@ export function variantNamed(name: string): Variant | undefined {
 
 function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteStore {
   return {
-    readProgress: (partition) => inner.readProgress(partition),
+    readProgress: (partition, mark) => inner.readProgress(partition, mark),
     beginProgress: (partition, reached) => inner.beginProgress(partition, reached),
     announce: (added, progress, deps) => inner.announce(added, progress, deps),
     store: (flush, deps) => inner.store(flush, deps),
@@ -138,7 +138,7 @@ function logWith(inner: SampleLog, change: (consumer: LogConsumer) => Partial<Lo
         committed: (partition) => consumer.committed(partition),
         oldest: (partition) => consumer.oldest(partition),
         read: (request) => consumer.read(request),
-        commit: (partition, position) => consumer.commit(partition, position),
+        commit: (partition, position, mark) => consumer.commit(partition, position, mark),
         leave: () => consumer.leave(),
         ...change(consumer),
       }

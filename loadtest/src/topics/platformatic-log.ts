@@ -103,7 +103,7 @@ export class PlatformaticLog implements BenchLog {
     })
     this.#consumer = {
       // The stream begins where it was committed.
-      committed: async () => 0,
+      committed: async () => ({ position: 0 }),
       oldest: async () => 0,
       read: (request) => queues.read(request),
       commit: (partition, position) => commits.ask(keyOf(partition), { ...partition, position }),

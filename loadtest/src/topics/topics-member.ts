@@ -61,7 +61,7 @@ async function consume(partition: LogPartition, member: Promise<LogConsumer>, si
 }
 
 async function readAll(partition: LogPartition, consumer: LogConsumer, signal: AbortSignal): Promise<void> {
-  let position = await consumer.committed(partition)
+  let { position } = await consumer.committed(partition)
   let servedAtMs = 0
   let committedMinute = closedMinute()
   while (!signal.aborted) {

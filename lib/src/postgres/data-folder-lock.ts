@@ -19,17 +19,31 @@ export interface DataFolderLock {
   release(): Promise<void>
 }
 
-const sqliteBusy = 5
+/** How messages call the owner, the folder and the setting that names it. */
+export interface FolderWords {
+  readonly owner: string
+  readonly noun: string
+  readonly setting: string
+}
 
-export async function lockDataFolder(dataDir: string): Promise<DataFolderLock> {
+/** Another process has the folder. */
+export class FolderInUseError extends Error {
+  override readonly name = 'FolderInUseError'
+}
+
+const sqliteBusy = 5
+const dataFolder: FolderWords = { owner: 'Minutely', noun: 'data folder', setting: 'MINUTELY_DATA_DIR' }
+
+/** @throws FolderInUseError, or what keeps the folder from being made or locked. */
+export async function lockDataFolder(dataDir: string, words: FolderWords = dataFolder): Promise<DataFolderLock> {
   const lockFile = join(dataDir, 'minutely.lock')
   const pidFile = join(dataDir, 'minutely.pid')
   await mkdir(dataDir, { recursive: true }).catch((cause: Error) => {
-    throw new Error(`cannot create the data folder: ${cause.message}. Set MINUTELY_DATA_DIR to a folder of your own`, {
+    throw new Error(`cannot create the ${words.noun}: ${cause.message}. Set ${words.setting} to a folder of your own`, {
       cause,
     })
   })
-  const database = await acquire(lockFile, pidFile, dataDir)
+  const database = await acquire({ dataDir, lockFile, pidFile }, words)
   try {
     await writeFile(pidFile, `${process.pid}\n`)
     // Whoever may open the lock file could hold the lock and keep us out.
@@ -48,7 +62,13 @@ export async function lockDataFolder(dataDir: string): Promise<DataFolderLock> {
   }
 }
 
-async function acquire(lockFile: string, pidFile: string, dataDir: string): Promise<DatabaseSync> {
+interface LockFiles {
+  readonly dataDir: string
+  readonly lockFile: string
+  readonly pidFile: string
+}
+
+async function acquire({ dataDir, lockFile, pidFile }: LockFiles, words: FolderWords): Promise<DatabaseSync> {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(lockFile, { timeout: 0 })
@@ -58,13 +78,14 @@ async function acquire(lockFile: string, pidFile: string, dataDir: string): Prom
   } catch (cause) {
     if (database?.isOpen) database.close()
     if (cause instanceof Error && 'errcode' in cause && cause.errcode === sqliteBusy) {
-      const owner = await readOwner(pidFile)
-      throw new Error(`another Minutely${owner} is using ${dataDir}; stop it or set MINUTELY_DATA_DIR`, { cause })
+      const pid = await readOwner(pidFile)
+      const advice = `stop it or set ${words.setting}`
+      throw new FolderInUseError(`another ${words.owner}${pid} is using ${dataDir}; ${advice}`, { cause })
     }
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new Error(
-      `cannot lock the data folder with ${lockFile}: ${reason}. The folder must be writable for this account and on a ` +
-        'disk with file locks; otherwise set MINUTELY_DATA_DIR to one that is',
+      `cannot lock the ${words.noun} with ${lockFile}: ${reason}. The folder must be writable for this account and on a ` +
+        `disk with file locks; otherwise set ${words.setting} to one that is`,
       { cause },
     )
   }

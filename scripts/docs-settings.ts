@@ -5,7 +5,7 @@
  *     | variable | default | meaning |
  *     <!-- /settings -->
  */
-import { agentHttpSettings, agentSettings } from '@minutely/agent/config'
+import { agentHttpSettings, agentSettings, agentSpoolSettings } from '@minutely/agent/config'
 import { aggregatorSettings, aggregatorStoreSettings } from '@minutely/aggregator/config'
 import { embeddedSettings } from '@minutely/all-in-one/config'
 import { collectorSettings } from '@minutely/collector-api/config'
@@ -24,6 +24,7 @@ import { querySettings } from '@minutely/query-api/config'
 export const settingsByName: ReadonlyMap<string, Settings> = new Map<string, Settings>([
   ['agent', agentSettings],
   ['agent-http', agentHttpSettings],
+  ['agent-spool', agentSpoolSettings],
   ['aggregator', aggregatorSettings],
   ['aggregator-store', aggregatorStoreSettings],
   ['collector', collectorSettings],

@@ -17,7 +17,7 @@ function createQueue(queueBytesMax: number) {
   const time = { nowMs: 0 }
   const queue = new BatchQueue(
     { queueBytesMax, queueAgeMaxMs: 60_000 },
-    { monotonicMs: () => time.nowMs, onDrop: ({ block }, reason) => dropped.push([block.startMs, reason]) },
+    { monotonicMs: () => time.nowMs, onDrop: ({ startMs }, reason) => dropped.push([startMs, reason]) },
   )
   return { queue, dropped, time }
 }

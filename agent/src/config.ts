@@ -38,14 +38,15 @@ export const agentSettings = {
     shape: integer({ min: 65_536, max: 1_073_741_824 }),
     default: '16777216',
     unit: 'bytes',
-    description: 'Memory for samples the collector has not acknowledged; past it the oldest are dropped and counted',
+    description:
+      'Memory for samples the collector has not acknowledged; past it the oldest are only in the spool, or dropped and counted without one',
   },
   queueAgeMaxMs: {
     name: 'AGENT_QUEUE_AGE_MAX_MS',
     shape: integer({ min: 60_000, max: 86_400_000 }),
     default: '3600000',
     unit: 'ms',
-    description: 'How long samples wait for the collector before they are dropped and counted',
+    description: 'How long samples that are in memory only wait for the collector before they are dropped and counted',
   },
   cpuPerCore: {
     name: 'AGENT_CPU_PER_CORE',
@@ -80,7 +81,33 @@ export const agentHttpSettings = {
   },
 } satisfies Settings
 
+/** Of an agent that runs alone. In the one process its collector is in the same process, and fails with it. */
+export const agentSpoolSettings = {
+  spoolDir: {
+    name: 'AGENT_SPOOL_DIR',
+    shape: text,
+    default: './data/agent-spool',
+    description:
+      'Folder for samples the collector has not acknowledged, so that they survive a restart; made if it is not there, one for each agent',
+  },
+  spoolBytesMax: {
+    name: 'AGENT_SPOOL_BYTES_MAX',
+    shape: integer({ min: 1_048_576, max: 68_719_476_736 }),
+    default: '268435456',
+    unit: 'bytes',
+    description: 'Disk for the same; past it the oldest are dropped and counted',
+  },
+  spoolAgeMsMax: {
+    name: 'AGENT_SPOOL_AGE_MS_MAX',
+    shape: integer({ min: 60_000, max: 604_800_000 }),
+    default: '86400000',
+    unit: 'ms',
+    description: 'How long samples wait in the spool before they are dropped and counted',
+  },
+} satisfies Settings
+
 export type AgentConfig = ConfigOf<typeof agentSettings>
+export type AgentSpoolConfig = ConfigOf<typeof agentSpoolSettings>
 /** What the readers of the host need of it. */
 export type HostConfig = Pick<AgentConfig, 'cpuPerCore' | 'interfacesIgnored'>
 

@@ -1,6 +1,6 @@
 /**
- * What the agent says about itself. Every sample read ends in exactly one of shipped or dropped (with its reason), or is
- * still in the queue or in the batch being gathered.
+ * What the agent says about itself. Every sample read, or recovered from the spool, ends in exactly one of shipped or dropped
+ * (with its reason), or is still in the queue, in the spool or in the batch being gathered.
  */
 import { rejectReasons } from '@minutely/schema/sample-wire'
 import { Counter, Gauge, type Registry } from 'prom-client'
@@ -12,6 +12,9 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 export const dropReasons = [
   'queue-bytes',
   'queue-age',
+  'spool-bytes',
+  'spool-age',
+  'spool-lost',
   'batch-series',
   'stopped',
   'status-400',
@@ -22,6 +25,41 @@ export const dropReasons = [
   'other',
 ] as const
 export type DropReason = (typeof dropReasons)[number]
+
+export interface SpoolMetrics {
+  readonly bytesCut: Counter
+  readonly failures: Counter
+  readonly samplesRecovered: Counter
+}
+
+export interface SpoolState {
+  readonly bytes: number
+  readonly batches: number
+  readonly isWritable: boolean
+}
+
+/** Only of an agent that has a spool. */
+export function createSpoolMetrics(registry: Registry, deps: { spool: () => SpoolState }): SpoolMetrics {
+  const registers = [registry]
+  const counter = (name: string, help: string) => new Counter({ name: `minutely_agent_spool_${name}`, help, registers })
+  const gauge = (name: string, help: string, read: (state: SpoolState) => number) =>
+    new Gauge({
+      name: `minutely_agent_spool_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read(deps.spool()))
+      },
+    })
+  gauge('bytes', 'Bytes of all files of the spool', ({ bytes }) => bytes)
+  gauge('batches', 'Batches on disk that wait for the collector', ({ batches }) => batches)
+  gauge('writable', '1, or 0 while the disk does not take what is read', ({ isWritable }) => (isWritable ? 1 : 0))
+  return {
+    bytesCut: counter('cut_bytes_total', 'Bytes found at start that are no whole record: a torn end, or damage'),
+    failures: counter('failures_total', 'Operations on the spool that the disk refused'),
+    samplesRecovered: counter('samples_recovered_total', 'Samples of an earlier run found on disk'),
+  }
+}
 
 /** The reason itself when it is a known one: a newer collector may know more than we do. */
 export function dropReason(word: string): DropReason {
@@ -36,7 +74,7 @@ export function createAgentMetrics(registry: Registry, deps: { queue: () => { by
   const gauge = (name: string, help: string) => new Gauge({ name: `minutely_agent_${name}`, help, registers })
   new Gauge({
     name: 'minutely_agent_queue_bytes',
-    help: 'Bytes of samples that wait for the collector',
+    help: 'Memory of samples that wait for the collector, in bytes',
     registers,
     collect() {
       this.set(deps.queue().bytes)
@@ -44,7 +82,7 @@ export function createAgentMetrics(registry: Registry, deps: { queue: () => { by
   })
   new Gauge({
     name: 'minutely_agent_queue_batches',
-    help: 'Batches that wait for the collector',
+    help: 'Batches that wait for the collector, in memory or in the spool',
     registers,
     collect() {
       this.set(deps.queue().batches)

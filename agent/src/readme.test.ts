@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { it } from 'node:test'
 import { settingsTable } from '@minutely/lib/config'
-import { agentHttpSettings, agentSettings } from './config.ts'
+import { agentHttpSettings, agentSettings, agentSpoolSettings } from './config.ts'
 import { hostMetricsTable } from './host/host-metric-catalogue.ts'
 
 it('README.md has the current tables of metrics and settings', () => {
@@ -11,6 +11,7 @@ it('README.md has the current tables of metrics and settings', () => {
   for (const [marker, table] of [
     ['host-metrics', hostMetricsTable()],
     ['settings:agent', settingsTable(agentSettings)],
+    ['settings:agent-spool', settingsTable(agentSpoolSettings)],
     ['settings:agent-http', settingsTable(agentHttpSettings)],
   ]) {
     assert.ok(readme.includes(`<!-- ${marker} -->\n${table}\n<!-- /`), `the table ${marker} is not current`)

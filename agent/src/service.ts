@@ -1,10 +1,12 @@
 /**
  * The agent as one long-lived thing: reads the host every second, cuts a batch every 15 s, ships it. It talks to the
- * collector over HTTP only, also when both are in one process.
+ * collector over HTTP only, also when both are in one process. With a spool each second is on disk as soon as it was read;
+ * without one (the one process: its collector is gone when it is) all is in memory.
  *
  * stop() ends within 5 s: no further reading, one last request (3 s) for what was sampled, nothing left running.
  */
 import type { Clock } from '@minutely/lib/clock'
+import type { ReadinessCheck } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { Logger } from '@minutely/lib/logging'
 import type { Registry } from 'prom-client'
@@ -12,12 +14,13 @@ import { SampleBatcher } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
 import { createCollectorClient } from './collector-client.ts'
 import { probeCollector } from './collector-probe.ts'
-import type { AgentConfig } from './config.ts'
+import type { AgentConfig, AgentSpoolConfig } from './config.ts'
 import { flushPhaseMs, nextFlushMs } from './flush-grid.ts'
 import { createHostReader, type HostReader } from './host-metrics.ts'
 import { createAgentMetrics } from './metrics.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import { createShipper, type Shipper } from './ship.ts'
+import { createSpoolHolder } from './spool-holder.ts'
 
 /** Child processes of a reading end within this; with the last request's 3 s a stop stays below 5 s. */
 const settleTimeoutMs = 1000
@@ -35,15 +38,27 @@ export interface AgentDeps {
   readonly random?: () => number
 }
 
-export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
+export interface AgentServiceConfig extends AgentConfig {
+  /** Absent: what waits is in memory only. */
+  readonly spool?: AgentSpoolConfig
+}
+
+export interface Agent extends Service {
+  /** Not ready: all goes on, but what waits would not survive a restart. */
+  readonly readiness: ReadinessCheck
+}
+
+export function createAgent(config: AgentServiceConfig, deps: AgentDeps): Agent {
   const { log, clock, registry, monotonicMs = () => performance.now(), random = Math.random } = deps
   const metrics = createAgentMetrics(registry, { queue: () => queue.load })
   const queue = new BatchQueue(config, {
     monotonicMs,
     onDrop: ({ sampleCount }, reason) => metrics.samplesDropped.inc({ reason }, sampleCount),
   })
+  const { serverId } = config
+  const spool = config.spool && createSpoolHolder(config.spool, { serverId, queue, log, clock, registry, monotonicMs })
   const batcher = new SampleBatcher()
-  const phaseMs = flushPhaseMs(config.serverId)
+  const phaseMs = flushPhaseMs(serverId)
   let parts: { reader: HostReader; sampler: Sampler; shipper: Shipper } | undefined
   let cancelFlush = (): void => {}
   let stopping = new AbortController()
@@ -59,11 +74,12 @@ export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
 
   return {
     name: 'agent',
+    readiness: () => spool?.trouble() ?? null,
     async start() {
+      await spool?.open()
       const collectorUrl = deps.collectorUrl?.() ?? config.collectorUrl
       const reader = deps.hostReader ?? (await createHostReader(config, { log, monotonicMs }))
       const client = createCollectorClient(collectorUrl, { clock })
-      const { serverId } = config
       const shipper = createShipper(config, { serverId, queue, client, clock, log, metrics, random })
       const sampler = createSampler({
         reader,
@@ -71,6 +87,7 @@ export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
         log,
         metrics,
         onReading: (secondMs, samples) => {
+          spool?.journal(secondMs, samples)
           const refused = batcher.add(secondMs, samples)
           if (refused > 0) metrics.samplesDropped.inc({ reason: 'batch-series' }, refused)
         },
@@ -85,7 +102,7 @@ export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
         probed = probeCollector(client, { collectorUrl, log, signal: stopping.signal })
     },
     async stop() {
-      if (parts === undefined) return
+      if (parts === undefined) return spool?.close()
       const { reader, sampler, shipper } = parts
       parts = undefined
       cancelFlush()
@@ -94,6 +111,7 @@ export function createAgent(config: AgentConfig, deps: AgentDeps): Service {
       await sampler.stop()
       shipper.ship(batcher.takeAll())
       await shipper.stop()
+      await spool?.close()
       reader.close()
       // A statfs that hangs cannot be called back; it holds a pool thread, nothing else.
       const waited = new AbortController()

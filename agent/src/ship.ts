@@ -4,7 +4,7 @@
  *   queue   [ b1 b2 b3 b4 ... b9 | b10 ]      b10: live, a request of its own, as soon as it is there
  *                                             b9 .. b1: backlog, newest first, many batches a request
  *
- * At most a quarter of the requests carry backlog (one after three live ones; the first at once): after an outage
+ * At most a quarter of the requests carry backlog (one after three live ones; the first after one): after an outage
  * 10,000 agents must not delay the live data of each other. A backlog request carries up to 30 batches, so an hour's
  * (240 batches) is caught up in about 6 min.
  *
@@ -57,7 +57,8 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   const stopping = new AbortController()
   let wake = Promise.withResolvers<void>()
   let shippedThrough = 0
-  let liveSinceBacklog = liveRequestsPerBacklog
+  // So that what an earlier run left waits for the first live request.
+  let liveSinceBacklog = liveRequestsPerBacklog - 1
   let failedAttempts = 0
   /** Why, since the last success: each reason is a warning once. */
   const failureReasons = new Set<string>()
@@ -104,7 +105,7 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   async function send(batches: readonly QueuedBatch[], timeoutMs: number, signal: AbortSignal): Promise<void> {
     try {
       const blocks = batches.map(({ block }) => block).sort((a, b) => a.startMs - b.startMs)
-      const body = encodeSampleBatch({ serverId: deps.serverId, sentAtMs: clock.nowMs(), blocks })
+      const body = encodeSampleBatch({ serverId: serverIdOf(batches), sentAtMs: clock.nowMs(), blocks })
       const compressed = zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } })
       const verdict = await client.post(compressed, { timeoutMs, signal })
       queue.forget(batches)
@@ -113,6 +114,11 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
       queue.release(batches)
       throw error
     }
+  }
+
+  /** What waited under a name that this host no longer has goes under that name. */
+  function serverIdOf(batches: readonly QueuedBatch[]): string {
+    return batches[0]?.serverId ?? deps.serverId
   }
 
   function count(verdict: Verdict, batches: readonly QueuedBatch[]): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { posix } from 'node:path'
 import { test } from 'node:test'
-import { createAgentMetrics } from '@minutely/agent/metrics'
+import { createAgentMetrics, createSpoolMetrics } from '@minutely/agent/metrics'
 import { createAggregatorMetrics } from '@minutely/aggregator/metrics'
 import { createCollectorMetrics } from '@minutely/collector-api/metrics'
 import { createKafkaLogMetrics } from '@minutely/lib/kafka-log/kafka-log-metrics'
@@ -140,6 +140,7 @@ test('no metric goes to the global registry of prom-client', () => {
 test('metrics are named minutely_<noun>_<unit>, counters end in _total', async () => {
   const registry = new Registry()
   createAgentMetrics(registry, { queue: () => ({ bytes: 0, batches: 0 }) })
+  createSpoolMetrics(registry, { spool: () => ({ bytes: 0, batches: 0, isWritable: true }) })
   createAggregatorMetrics(registry)
   createCollectorMetrics(registry)
   createKafkaLogMetrics(registry, {

@@ -43,7 +43,7 @@ async function setUp(spoolDir: string) {
   const collector = await createScriptedCollector(Array.from({ length: requestsMax }, () => scripted))
   cleanUps.push(() => collector.close())
   const env = { MINUTELY_SERVER_ID: 'web-17', MINUTELY_AGENT_SPOOL_DIR: spoolDir }
-  const config = loadConfig({ agent: agentSettings, spool: agentSpoolSettings }, env)
+  const { agent: config, spool } = loadConfig({ agent: agentSettings, spool: agentSpoolSettings }, env)
   const logged: string[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) })
   let registry = new Registry()
@@ -55,17 +55,17 @@ async function setUp(spoolDir: string) {
     const found = await registry.getSingleMetric(`minutely_agent_${name}`)?.get()
     return found?.values.reduce((sum, { value }) => sum + value, 0) ?? Number.NaN
   }
-  async function start() {
+  async function start(serverId: string) {
     registry = new Registry()
     answeredBefore = collector.requests.length
     const started = createAgent(
-      { ...config.agent, spool: config.spool },
+      { ...config, serverId, spool },
       { log, clock, registry, collectorUrl: () => collector.url, hostReader, monotonicMs, random: () => 0.5 },
     )
     await started.start()
     return started
   }
-  let agent = await start()
+  let agent = await start('web-17')
   cleanUps.push(() => agent.stop())
   return {
     collector,
@@ -74,9 +74,9 @@ async function setUp(spoolDir: string) {
     logged,
     metric,
     readiness: () => agent.readiness(),
-    async restart() {
+    async restart(serverId = 'web-17') {
       await agent.stop()
-      agent = await start()
+      agent = await start(serverId)
     },
     async run(durationMs: number) {
       for (const untilMs = clock.nowMs() + durationMs; clock.nowMs() < untilMs; ) {
@@ -171,9 +171,27 @@ describe('an agent with a spool', () => {
     assert.match(readiness() ?? '', /cannot create the spool folder: .*MINUTELY_AGENT_SPOOL_DIR/)
     assert.equal(logged.filter((line) => line.includes('cannot create the spool folder')).length, 1)
     await rm(spoolDir)
-    await run(90_000)
-    assert.equal(readiness(), null)
+    // Making a folder takes real time, in which the clock goes on.
+    while (readiness() !== null) await run(10_000)
+    await run(30_000)
     assert.ok((await readdir(spoolDir)).some((name) => name.endsWith('.segment')))
+  })
+
+  it('sends what waited when its host was renamed under the old name, what is new under the new one', async () => {
+    const { collector, state, run, restart } = await setUp(await temporaryFolder())
+    state.isDown = true
+    await run(60_000)
+    await restart('web-18')
+    state.isDown = false
+    const before = collector.requests.length
+    await run(120_000)
+    const sent = collector.requests.slice(before).map(({ batch, starts }) => ({ serverId: batch.serverId, starts }))
+    const isOld = ({ starts }: { starts: readonly number[] }) => Math.max(...starts) < startMs + 60_000
+    assert.equal(sent.find(isOld)?.serverId, 'web-17')
+    assert.deepEqual(
+      [...new Set(sent.filter((request) => !isOld(request)).map(({ serverId }) => serverId))],
+      ['web-18'],
+    )
   })
 
   it('does not start on the folder of another agent', async () => {

@@ -57,6 +57,7 @@ function gather(columns: MinuteColumns, at: number): { rows: HourRows; present: 
   for (let minute = 0; minute < minutesPerHour; minute++) {
     const [low, high] = [columns.seenLow[at + minute] as number, columns.seenHigh[at + minute] as number]
     if (low === 0 && high === 0) continue
+    assert((low | high) >>> secondsPerHalf === 0, `BUG: minute ${minute} has seen seconds past its half of 30`)
     minutes.push(minute)
     seen.push({ low, high })
   }

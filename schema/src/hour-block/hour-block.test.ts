@@ -74,7 +74,10 @@ test('equal hours give equal bytes, from any slot', () => {
   assert.deepEqual(encoder.encode(columns, 77), encoder.encode(hour, 0))
 })
 
-test('an hour of nothing has no block, and no hour fits past the end', () => {
+test('what is no hour has no block, and no hour fits past the end', () => {
+  const torn = hourOf(() => 1, 1)
+  torn.seenHigh[9] = 2 ** 30
+  assert.throws(() => encoder.encode(torn, 0), /BUG: minute 9 has seen seconds past its half of 30/)
   assert.throws(() => encoder.encode(createMinuteColumns(60), 0), /BUG: an hour block without minutes/)
   assert.throws(() => encoder.encode(createMinuteColumns(100), 41), /BUG: no 60 minutes fit from slot 41 on/)
   assert.throws(() => decoder.decode(Buffer.alloc(3), createMinuteColumns(100), -1), RangeError)

@@ -82,10 +82,13 @@ export class FetchLoop {
       }
       this.#lastMs = clock.nowMs()
       const sequence = this.#deps.nextSequence()
-      const tickets: Tickets = new Map(readers.map((reader) => [reader.key, reader.ticket(sequence)]))
+      const tickets: Tickets = new Map(readers.map((reader) => [reader.key, reader.ticket(sequence, this.#nodeId)]))
       const failure = await this.#fetch(tickets).catch((error: Error) => error)
       // Before any wait: another broker may lead them by now.
-      for (const reader of readers) reader.isFetching = false
+      for (const reader of readers) {
+        reader.isFetching = false
+        if (failure !== undefined) reader.failed()
+      }
       this.#failures = failure === undefined ? 0 : this.#failures + 1
       if (failure !== undefined) await this.#failed(failure, signal)
     }
@@ -111,15 +114,18 @@ export class FetchLoop {
 
   async #fetch(tickets: Tickets): Promise<undefined> {
     const answer = await this.#request(tickets)
-    if (answer === undefined) return undefined
+    if (answer === undefined) {
+      for (const { reader } of tickets.values()) reader.failed()
+      return undefined
+    }
     const outOfRange: FetchedPart[] = []
     this.#session.answered(answer, (key, part) => {
       const ticket = tickets.get(key)
       if (ticket === undefined) return
       const code = errorName(part.errorCode)
-      if (code === undefined) ticket.reader.accept(ticket, part)
-      else if (code === 'OFFSET_OUT_OF_RANGE') outOfRange.push(part)
-      else this.#partFailed(ticket.reader, code)
+      if (code === undefined ? !ticket.reader.accept(ticket, part) : code === 'OFFSET_OUT_OF_RANGE')
+        outOfRange.push(part)
+      else if (code !== undefined) this.#partFailed(ticket.reader, code)
     })
     if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, tickets)
     return undefined
@@ -156,7 +162,7 @@ export class FetchLoop {
       const range = { oldest: positionOf(oldest.get(keyOf(part))), next: positionOf(next.get(keyOf(part))) }
       if (ticket === undefined) continue
       const { reader } = ticket
-      metrics.fetchErrors.inc({ reason: 'OFFSET_OUT_OF_RANGE' })
+      metrics.fetchErrors.inc({ reason: errorName(part.errorCode) ?? 'ANCHOR_NOT_FOUND' })
       reader.retryAtMs = this.#deps.clock.nowMs() + retryMs
       if (range.oldest !== undefined && range.next !== undefined) {
         reader.outOfRange(ticket, { oldest: range.oldest, next: range.next })
@@ -167,6 +173,7 @@ export class FetchLoop {
   #partFailed(reader: PartitionReader, code: string): void {
     const { registry, clock, metrics } = this.#deps
     metrics.fetchErrors.inc({ reason: code })
+    reader.failed()
     reader.retryAtMs = clock.nowMs() + retryMs
     if (code === 'UNKNOWN_TOPIC_OR_PARTITION') registry.doubt(reader.topic)
     else registry.refresh().catch(() => {})

@@ -29,6 +29,9 @@ import type { RecordFraming } from './record-framing.ts'
 import { shardOf } from './shard-assigner.ts'
 import { samplePartitions, type TopicRegistry } from './topic-registry.ts'
 
+/** Past the time between two fetches: enough for a process that is busy, too little to delete, make and fill a topic unseen. */
+const unseenSlackMs = 500
+
 export interface KafkaLogConsumerDeps {
   readonly cluster: KafkaCluster
   readonly registry: TopicRegistry
@@ -171,6 +174,7 @@ export class KafkaLogConsumer implements LogConsumer {
       waits: this.#waits,
       bytesMax: this.#config.partitionFetchBytesMax,
       graceMs: 2 * pollMs + this.#config.fetchEveryMs + this.#config.requestTimeoutMs,
+      unseenMsMax: this.#config.fetchEveryMs + unseenSlackMs,
       nextSequence: this.#nextSequence,
       onWanting: (reader) => this.#wakeLoopOf(reader),
     })

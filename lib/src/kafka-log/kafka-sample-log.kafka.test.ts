@@ -1,12 +1,14 @@
 /** The Kafka log against a real broker: the contract of every log, then what only Kafka can do to us. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { SystemClock } from '../clock.ts'
 import { deadLettersContract } from '../sample-log/dead-letters-contract.ts'
 import type { LogConsumer, LogPartition, LogRecord } from '../sample-log/sample-log.ts'
 import { joinAndOwn, readAll, sampleLogContract } from '../sample-log/sample-log-contract.ts'
 import type { KafkaSampleLog } from './kafka-sample-log.ts'
 import { PlainFraming, type RecordFraming, SchemaUnavailableError, UnreadableRecordError } from './record-framing.ts'
-import { kafkaUnderTest, openLog, testConfig } from './test-kafka.ts'
+import { kafkaUnderTest, makeTopicAnew, openLog, testConfig } from './test-kafka.ts'
 
 sampleLogContract('kafka', kafkaUnderTest)
 deadLettersContract('dead letters in kafka', kafkaUnderTest)
@@ -197,6 +199,38 @@ test('a topic deleted under a writer is made anew, and its neighbours never noti
   const oldest = await member.reader.oldest(doomed)
   const batch = await member.reader.read({ partition: doomed, position: oldest, bytesMax, waitMs: 30_000 })
   assert.deepEqual(words(batch.records), ['after'])
+})
+
+test('a topic made anew and filled past a reader that stood still is a gap; what it has is read from its start', async () => {
+  const config = testConfig({ partitionFetchBytesMax: 65_536 })
+  const { log, registry } = await openLog(config)
+  await log.prepare([series.metricId])
+  const partition = log.route(series)
+  const member = await Member.join(log)
+  await Member.until([member], () => member.owned.has(keyOf(partition)))
+  await log.append([{ ...partition, payload: Buffer.from('first') }])
+  const first = await member.reader.read({ partition, position: 0, bytesMax, waitMs: 30_000 })
+  // As much as it holds: from here on it fetches nothing, until it is read.
+  await log.append([{ ...partition, payload: Buffer.alloc(70_000) }])
+  const held = async () => (await registry.getSingleMetric('minutely_kafka_fetch_bytes')?.get())?.values[0]?.value ?? 0
+  while ((await held()) < 70_000) await setImmediate()
+  await makeTopicAnew(config, partition.topic)
+  const written = ['A', 'B', 'C', 'D', 'E']
+  const writer = (await openLog(config)).log
+  for (const word of written) await writer.append([{ ...partition, payload: Buffer.from(word) }])
+  // What counts is that nobody looked for so long, not that something is over by then.
+  await new SystemClock().sleep(config.fetchEveryMs + 600)
+
+  const second = await member.reader.read({ partition, position: 1, anchor: first.anchor, bytesMax, waitMs: 30_000 })
+  assert.deepEqual([second.records.length, second.anchor?.position], [1, 1])
+  const other = await member.reader.read({ partition, position: 2, anchor: second.anchor, bytesMax, waitMs: 30_000 })
+  assert.deepEqual(other.gap, { fromPosition: 2, toPosition: 0, reason: 'rewound' })
+  assert.deepEqual(words(await readAll(member.reader, partition, 5)), written)
+  assert.deepEqual(
+    member.history.filter((event) => event.startsWith('-')),
+    [],
+    'it was told by the log, not by losing the partition',
+  )
 })
 
 test('a record with a wrong checksum is delivered as unreadable, as it was stored, and its neighbours are read', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { VirtualClock } from '../clock.ts'
+import type { LogAnchor } from '../sample-log/sample-log.ts'
 import { FetchBudget } from './fetch-budget.ts'
 import { ByteWriter } from './kafka-bytes.ts'
 import { type FetchTicket, PartitionReader } from './partition-reader.ts'
@@ -11,39 +12,47 @@ import { PlainFraming, type RecordFraming, SchemaUnavailableError } from './reco
 
 const partition = { topic: 'minutely.samples.a', partition: 0 }
 const graceMs = 5_000
+const unseenMsMax = 1_500
+const nodeId = 1
+const baseMs = 1_800_000_000_000
 const bytesMax = 1 << 20
 
 /** A reader, and a broker's log of one word a record that it is fetched from by hand. */
 function rig(framing: RecordFraming = new PlainFraming()) {
-  const clock = new VirtualClock(1_800_000_000_000)
+  const clock = new VirtualClock(baseMs)
   const budget = new FetchBudget(1 << 24)
   let sequence = 0
   const nextSequence = (): number => ++sequence
-  const reader = new PartitionReader(partition, 0, {
-    budget,
-    framing,
-    clock,
-    waits: new ReadWaits({ clock }),
-    bytesMax: 10_000,
-    graceMs,
-    nextSequence,
-    onWanting: () => {},
-  })
+  const waits = new ReadWaits({ clock })
+  const onWanting = (): void => {}
+  const deps = { budget, framing, clock, waits, bytesMax: 10_000, graceMs, unseenMsMax, nextSequence, onWanting }
+  const openReader = (): PartitionReader => new PartitionReader(partition, 0, deps)
   const written: string[] = []
-  const fetch = (): FetchTicket => reader.ticket(nextSequence())
-  /** Answers with at most `count` records that are there now. */
-  const answer = (ticket: FetchTicket, count = 3): void => {
-    const part = written.slice(ticket.offset, ticket.offset + count)
-    reader.accept(ticket, { highWatermark: written.length, recordSet: recordSet(part, ticket.offset) })
+  /** Append times of `written`. */
+  const timesMs: number[] = []
+  const timeOf = (offset: number): number => timesMs[offset] ?? baseMs
+  const fetch = (from = reader): FetchTicket => from.ticket(nextSequence(), nodeId)
+  /** Answers with at most `count` records that are there now. @returns whether the broker is to be asked for its range. */
+  const answer = (ticket: FetchTicket, count = 3): boolean => {
+    if (ticket.offset > written.length) return false
+    const sets = written.slice(ticket.offset, ticket.offset + count).map((word, index) => {
+      const offset = ticket.offset + index
+      return recordSet([word], offset, timeOf(offset))
+    })
+    return ticket.reader.accept(ticket, { highWatermark: written.length, recordSet: Buffer.concat(sets) })
   }
-  return { clock, budget, reader, written, fetch, answer }
+  const answerOrRange = (ticket: FetchTicket, count = 3): void => {
+    if (!answer(ticket, count)) ticket.reader.outOfRange(ticket, { oldest: 0, next: written.length })
+  }
+  const reader = openReader()
+  return { clock, budget, reader, openReader, written, timesMs, fetch, answer, answerOrRange }
 }
 
-function recordSet(words: readonly string[], offset: number): Buffer {
+function recordSet(words: readonly string[], offset: number, nowMs = baseMs): Buffer {
   if (words.length === 0) return Buffer.alloc(0)
   const plain = new PlainFraming()
   const records = words.map((word) => plain.frame(Buffer.from(word)))
-  const batch = encodeRecordBatch(records, { nowMs: 1_800_000_000_000, compressBytesMin: 1_000_000 })
+  const batch = encodeRecordBatch(records, { nowMs, compressBytesMin: 1_000_000 })
   batch.set(new ByteWriter().int64(offset).bytes)
   return batch
 }
@@ -164,7 +173,7 @@ test('append times never go back, also when the clock of a new leader does', asy
   }
   const reading = reader.read({ partition, position: 0, bytesMax, waitMs: 1_000 })
   const sets = [batch(0, 5_000), batch(1, 4_000), batch(2, 6_000)]
-  reader.accept(reader.ticket(1), { highWatermark: 3, recordSet: Buffer.concat(sets) })
+  reader.accept(reader.ticket(1, nodeId), { highWatermark: 3, recordSet: Buffer.concat(sets) })
   assert.deepEqual(
     (await reading).records.map(({ appendedAtMs }) => appendedAtMs),
     [5_000, 5_000, 6_000],
@@ -177,9 +186,9 @@ test('a record larger than what was asked for is asked for with more', async () 
   const large = recordSet(['x'.repeat(30_000)], 0)
   assert.equal(reader.fetchBytes, 10_000)
   for (let size = 10_000; size < large.length; size = reader.fetchBytes) {
-    reader.accept(reader.ticket(1), { highWatermark: 1, recordSet: large.subarray(0, size) })
+    reader.accept(reader.ticket(1, nodeId), { highWatermark: 1, recordSet: large.subarray(0, size) })
   }
-  reader.accept(reader.ticket(2), { highWatermark: 1, recordSet: large })
+  reader.accept(reader.ticket(2, nodeId), { highWatermark: 1, recordSet: large })
   assert.equal((await reading).records[0]?.payload.length, 30_000)
   assert.equal(reader.fetchBytes, 10_000)
 })
@@ -212,4 +221,179 @@ test('a read that goes elsewhere meanwhile makes another one skip nothing', asyn
   answer(fetch())
   await clock.advance(graceMs)
   assert.deepEqual(wordsOf(await reading), ['a', 'b', 'c'])
+})
+
+test('whatever end a log loses, and whatever is in its place then, all it has in the end is read (property)', async () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('append' as const), count: fc.integer({ min: 1, max: 4 }) }),
+    fc.constant({ kind: 'fetch' as const }),
+    fc.record({ kind: fc.constant('answer' as const), count: fc.integer({ min: 1, max: 5 }) }),
+    fc.record({ kind: fc.constant('read' as const), bytesMax: fc.integer({ min: 1, max: 40 }) }),
+    fc.constant({ kind: 'store' as const }),
+    fc.constant({ kind: 'restart' as const }),
+    fc.record({ kind: fc.constant('lose' as const), keep: fc.nat(6), fill: fc.nat(10) }),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const { openReader, written, timesMs, fetch, answerOrRange, clock } = rig()
+      let reader = openReader()
+      let count = 0
+      const append = (records: number): void => {
+        for (let left = records; left > 0; left--) {
+          written.push(`word ${count++}`)
+          timesMs.push(clock.nowMs())
+        }
+      }
+      const late: FetchTicket[] = []
+      const found = new Set<string>()
+      let place: Place = { position: 0, anchor: undefined }
+      let stored = place
+      const read = async (max: number): Promise<void> => {
+        const batch = await reader.read({ partition, ...place, bytesMax: max, waitMs: 0, signal: AbortSignal.abort() })
+        for (const word of wordsOf(batch)) found.add(word)
+        place = { position: batch.nextPosition, anchor: batch.gap ? undefined : (batch.anchor ?? place.anchor) }
+      }
+      for (const one of steps) {
+        if (one.kind === 'append') append(one.count)
+        else if (one.kind === 'read') await read(one.bytesMax)
+        else if (one.kind === 'fetch' && reader.wantsFetch(clock.nowMs())) late.push(fetch(reader))
+        else if (one.kind === 'answer') {
+          const ticket = late.shift()
+          if (ticket !== undefined) answerOrRange(ticket, one.count)
+        } else if (one.kind === 'store') stored = { ...place, position: Math.max(0, place.position - (count % 3)) }
+        else if (one.kind === 'restart') [reader, place] = [openReader(), stored]
+        else if (one.kind === 'lose') {
+          // No fetch is under way so long.
+          for (const ticket of late.splice(0)) answerOrRange(ticket)
+          written.length = Math.min(written.length, one.keep)
+          timesMs.length = written.length
+          await clock.advance(unseenMsMax + 1)
+          append(one.fill)
+        }
+      }
+      for (const ticket of late) answerOrRange(ticket)
+      for (let quiet = 0; quiet < 20; ) {
+        const before = found.size
+        await read(1_000)
+        const wants = reader.wantsFetch(clock.nowMs())
+        if (wants) answerOrRange(fetch(reader))
+        quiet = found.size === before ? quiet + 1 : 0
+      }
+      assert.deepEqual(
+        written.filter((word) => !found.has(word)),
+        [],
+      )
+    }),
+    { numRuns: 500 },
+  )
+})
+
+interface Place {
+  readonly position: number
+  readonly anchor: LogAnchor | undefined
+}
+
+test('who keeps up proves nothing, who comes back asks for its last record first', async () => {
+  const { reader, written, fetch, answer, clock } = rig()
+  written.push('a', 'b', 'c')
+  const reading = reader.read({ partition, position: 0, bytesMax, waitMs: 1_000 })
+  answer(fetch(), 2)
+  assert.deepEqual((await reading).anchor, { position: 1, appendedAtMs: baseMs })
+  for (let round = 0; round < 3; round++) {
+    const ticket = fetch()
+    assert.deepEqual([ticket.offset, ticket.anchor], [round === 0 ? 2 : 3, undefined])
+    answer(ticket)
+    await clock.advance(unseenMsMax)
+  }
+  const asksAgain = (): void => {
+    const ticket = fetch()
+    assert.deepEqual([ticket.offset, ticket.next], [2, 3])
+    assert.equal(answer(ticket), true)
+    assert.equal(fetch().offset, 3)
+  }
+  await clock.advance(1)
+  asksAgain()
+  reader.failed()
+  asksAgain()
+  assert.deepEqual([reader.ticket(1_000, nodeId + 1).offset, fetch().offset], [2, 2])
+})
+
+test('a log that lost its end and was filled again is read anew from its oldest record, after what was fetched before', async () => {
+  const { reader, written, timesMs, fetch, answer, answerOrRange, clock } = rig()
+  written.push('a', 'b', 'c', 'd')
+  const reading = reader.read({ partition, position: 0, bytesMax: 3, waitMs: 1_000 })
+  answer(fetch(), 4)
+  const { anchor, nextPosition: position } = await reading
+  await clock.advance(unseenMsMax + 1)
+  written.splice(2, 2, 'c again', 'd again', 'e')
+  timesMs.push(baseMs, baseMs, clock.nowMs(), clock.nowMs(), clock.nowMs())
+  answerOrRange(fetch(), 5)
+  const rest = await reader.read({ partition, position, anchor, bytesMax, waitMs: 1_000 })
+  assert.deepEqual(wordsOf(rest), ['d'])
+  const other = await reader.read({ partition, position: 4, anchor: rest.anchor, bytesMax, waitMs: 1_000 })
+  const gap = { fromPosition: 4, toPosition: 0, reason: 'rewound' }
+  assert.deepEqual(other, { records: [], nextPosition: 0, atEnd: false, gap })
+  const anew = reader.read({ partition, position: 0, bytesMax, waitMs: 1_000 })
+  answerOrRange(fetch(), 5)
+  assert.deepEqual(wordsOf(await anew), ['a', 'b', 'c again', 'd again', 'e'])
+})
+
+test('a log that is suddenly shorter than it was has to prove itself before more of it is read', async () => {
+  const { reader, written, timesMs, fetch, answerOrRange } = rig()
+  written.push('a', 'b', 'c', 'd', 'e', 'f', 'g')
+  const reading = reader.read({ partition, position: 0, bytesMax, waitMs: 1_000 })
+  answerOrRange(fetch(), 2)
+  const { anchor } = await reading
+  written.splice(0, 7, 'A', 'B', 'C', 'D')
+  timesMs.push(...[1, 2, 3, 4].map((ms) => baseMs + ms))
+  answerOrRange(fetch())
+  answerOrRange(fetch())
+  const { gap } = await reader.read({ partition, position: 2, anchor, bytesMax, waitMs: 1_000 })
+  assert.deepEqual(gap, { fromPosition: 2, toPosition: 0, reason: 'rewound' })
+})
+
+test('an anchor past the place to read from is looked at before anything is read, and with what its batch takes', async () => {
+  const { reader, written, fetch, answer } = rig()
+  written.push('a', 'b', 'c', 'd')
+  const anchor = { position: 2, appendedAtMs: baseMs }
+  const reading = reader.read({ partition, position: 1, anchor, bytesMax, waitMs: 1_000 })
+  const first = fetch()
+  assert.equal(first.offset, 2)
+  // There are records, but no room for a batch of them.
+  assert.equal(reader.accept(first, { highWatermark: 4, recordSet: Buffer.alloc(0) }), true)
+  const second = fetch()
+  assert.deepEqual([second.offset, second.bytesMax], [2, 2 * first.bytesMax])
+  assert.equal(answer(second), true)
+  assert.equal(answer(fetch()), true)
+  assert.deepEqual(wordsOf(await reading), ['b', 'c', 'd'])
+})
+
+test('an anchor that retention dropped proves nothing; what was wanted before the oldest record is a gap of retention', async () => {
+  const { reader, fetch, clock } = rig()
+  const anchor = { position: 4, appendedAtMs: baseMs }
+  const reading = reader.read({ partition, position: 2, anchor, bytesMax, waitMs: 1_000 })
+  reader.outOfRange(fetch(), { oldest: 7, next: 9 })
+  const gap = { fromPosition: 2, toPosition: 7, reason: 'retention' }
+  assert.deepEqual((await reading).gap, gap)
+  const rest = reader.read({ partition, position: 7, anchor, bytesMax, waitMs: 1_000 })
+  reader.outOfRange(fetch(), { oldest: 7, next: 9 })
+  const ticket = fetch()
+  assert.deepEqual([ticket.offset, ticket.anchor], [7, undefined])
+  reader.accept(ticket, { highWatermark: 9, recordSet: recordSet(['h', 'i'], 7, clock.nowMs()) })
+  assert.deepEqual(wordsOf(await rest), ['h', 'i'])
+})
+
+test('a log that has not yet shown its end again is waited for, not given up', async () => {
+  const { reader, written, fetch, answer, answerOrRange } = rig()
+  written.push('a', 'b')
+  const anchor = { position: 1, appendedAtMs: baseMs }
+  const reading = reader.read({ partition, position: 2, anchor, bytesMax, waitMs: 1_000 })
+  // A new leader that has the records, and does not know yet that all replicas do.
+  const early = fetch()
+  assert.equal(reader.accept(early, { highWatermark: 1, recordSet: Buffer.alloc(0) }), false)
+  reader.outOfRange(early, { oldest: 0, next: 2 })
+  assert.equal(answer(fetch()), true)
+  written.push('c')
+  answerOrRange(fetch())
+  assert.deepEqual(wordsOf(await reading), ['c'])
 })

@@ -9,16 +9,17 @@
  * appended before the call is then never missed. Positions that are not in the log become a gap, never a silent jump.
  */
 import type { Clock } from '../clock.ts'
-import type { LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
+import type { LogAnchor, LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
 import type { FetchBudget } from './fetch-budget.ts'
+import { FetchedBlocks } from './fetched-blocks.ts'
 import { keyOf, type TopicPartition } from './kafka-cluster.ts'
+import { logRecordOf } from './log-record.ts'
 import type { FetchPart } from './log-requests.ts'
+import { LogTrail } from './log-trail.ts'
 import type { ReadWaits } from './read-waits.ts'
-import { damagedBatchReason, decodeRecordSet, type StoredRecord } from './record-batch.ts'
-import { type RecordFraming, UnreadableRecordError } from './record-framing.ts'
+import { decodeRecordSet, type RecordSet, type StoredRecord } from './record-batch.ts'
+import type { RecordFraming } from './record-framing.ts'
 
-/** Memory of a record beside its bytes, roughly. */
-const recordOverheadBytes = 200
 const fetchBytesMax = 128 * 1024 * 1024
 
 export interface PartitionReaderDeps {
@@ -29,6 +30,8 @@ export interface PartitionReaderDeps {
   readonly bytesMax: number
   /** How much longer than asked a read waits for the answer of a fetch that tells whether this is the end. */
   readonly graceMs: number
+  /** A partition that was in no fetch for longer has to prove that it is still the same log (log-trail.ts). */
+  readonly unseenMsMax: number
   /** Orders reads and fetches. */
   readonly nextSequence: () => number
   /** There is something to fetch. */
@@ -40,13 +43,13 @@ export interface FetchTicket extends FetchPart {
   readonly reader: PartitionReader
   readonly round: number
   readonly sequence: number
+  /** What its reader needs next: the offset, but for a proof. */
+  readonly next: number
+  /** To be found at the offset. */
+  readonly anchor: LogAnchor | undefined
 }
 
-interface Block {
-  readonly records: readonly StoredRecord[]
-  readonly bytes: number
-  at: number
-}
+const noRecords: RecordSet = { records: [], nextOffset: undefined }
 
 export class PartitionReader implements TopicPartition {
   readonly topic: string
@@ -62,8 +65,8 @@ export class PartitionReader implements TopicPartition {
   servedSequence = 0
   isFetching = false
   readonly #deps: PartitionReaderDeps
-  readonly #blocks: Block[] = []
-  #bytes = 0
+  readonly #blocks: FetchedBlocks
+  readonly #trail: LogTrail
   #start = -1
   #next = -1
   #highWatermark = -1
@@ -85,11 +88,13 @@ export class PartitionReader implements TopicPartition {
     this.incarnation = incarnation
     this.fetchBytes = deps.bytesMax
     this.#deps = deps
+    this.#blocks = new FetchedBlocks(deps.budget)
+    this.#trail = new LogTrail(deps)
   }
 
   /** The longest wait of a reader that has nothing, ms; undefined when none waits. */
   get waitMs(): number | undefined {
-    return this.#blocks.length === 0 ? this.#waitMs : undefined
+    return this.#blocks.isEmpty ? this.#waitMs : undefined
   }
 
   get lagRecords(): number {
@@ -98,77 +103,104 @@ export class PartitionReader implements TopicPartition {
 
   /** Age of the oldest record that waits for its reader, seconds. */
   lagSeconds(nowMs: number): number {
-    const [block] = this.#blocks
-    const record = block?.records[block.at]
+    const record = this.#blocks.first
     return record === undefined ? 0 : Math.max(0, nowMs - record.timestampMs) / 1000
   }
 
   wantsFetch(nowMs: number): boolean {
     const isReady = this.#next >= 0 && !this.#isClosed && !this.isFetching && this.#gap === undefined
-    return isReady && nowMs >= this.retryAtMs && this.#bytes < this.#deps.bytesMax
+    return isReady && nowMs >= this.retryAtMs && this.#blocks.bytes < this.#deps.bytesMax
   }
 
-  ticket(sequence: number): FetchTicket {
+  /** For a fetch from that broker. */
+  ticket(sequence: number, nodeId: number): FetchTicket {
     this.isFetching = true
-    const { topic, partition, fetchBytes: bytesMax } = this
-    return { topic, partition, offset: this.#next, bytesMax, reader: this, round: this.#round, sequence }
+    const { topic, partition, fetchBytes } = this
+    const next = this.#next
+    const anchor = this.#trail.toProve({ nodeId, nowMs: this.#deps.clock.nowMs() })
+    const bytesMax = anchor === undefined || anchor.position < next ? fetchBytes : this.#trail.proofBytes
+    const offset = anchor?.position ?? next
+    return { topic, partition, offset, bytesMax, reader: this, round: this.#round, sequence, next, anchor }
   }
 
-  accept(ticket: FetchTicket, { highWatermark, recordSet }: { highWatermark: number; recordSet: Buffer }): void {
+  /** @returns false when it is to be seen from the log's range (outOfRange) whether this is still the same log. */
+  accept(ticket: FetchTicket, { highWatermark, recordSet }: { highWatermark: number; recordSet: Buffer }): boolean {
     this.isFetching = false
-    if (this.#isStale(ticket)) return
+    if (this.#isStale(ticket)) return true
+    // A copy: a view of a few bytes would keep the whole answer in memory.
+    const set = recordSet.length > 0 ? decodeRecordSet(Buffer.from(recordSet)) : noRecords
+    if (recordSet.length > 0 && set.nextOffset === undefined) {
+      this.fetchBytes = Math.min(2 * this.fetchBytes, fetchBytesMax)
+    }
+    const { anchor, next } = ticket
+    if (anchor === undefined && highWatermark < this.#highWatermark) {
+      this.#trail.break()
+      this.#highWatermark = highWatermark
+      return true
+    }
+    if (anchor !== undefined) {
+      const proof = this.#trail.prove(anchor, set)
+      if (proof === 'unclear') return highWatermark > anchor.position
+      if (proof === 'missing') return false
+    }
+    const isReplay = anchor !== undefined && anchor.position >= next
+    this.#follow(ticket, { highWatermark, set: isReplay ? noRecords : set })
+    return true
+  }
+
+  #follow(ticket: FetchTicket, { highWatermark, set }: { highWatermark: number; set: RecordSet }): void {
     this.#highWatermark = highWatermark
-    if (recordSet.length > 0) this.#acceptRecords(recordSet)
+    this.#trail.followed(this.#deps.clock.nowMs(), set)
+    if (set.nextOffset !== undefined) {
+      this.#blocks.hold(set.records.filter(({ offset }) => offset >= this.#next))
+      this.#next = Math.max(this.#next, set.nextOffset)
+      this.fetchBytes = this.#deps.bytesMax
+    }
     const isEnd = this.#next >= highWatermark
     if (isEnd) this.#endSequence = ticket.sequence
-    if (isEnd || this.#next > ticket.offset) this.servedSequence = ticket.sequence
+    if (isEnd || this.#next > ticket.next) this.servedSequence = ticket.sequence
     // With thousands of idle partitions it counts that nobody is woken for nothing.
-    if (this.#blocks.length > 0 || this.#isOverdue) this.#notify()
+    if (!this.#blocks.isEmpty || this.#isOverdue) this.#notify()
   }
 
-  #acceptRecords(recordSet: Buffer): void {
-    // A copy: a view of a few bytes would keep the whole answer in memory.
-    const { records, nextOffset } = decodeRecordSet(Buffer.from(recordSet))
-    if (nextOffset === undefined) {
-      this.fetchBytes = Math.min(2 * this.fetchBytes, fetchBytesMax)
-      return
-    }
-    this.#hold(records.filter(({ offset }) => offset >= this.#next))
-    this.#next = Math.max(this.#next, nextOffset)
-    this.fetchBytes = this.#deps.bytesMax
+  /** A fetch of it failed: what the log has been through meanwhile is not known. */
+  failed(): void {
+    this.#trail.break()
   }
 
-  /** The position that was fetched is not in the log, which has [oldest, next). */
+  /** What was fetched, or had to be proved, is not in the log, which has [oldest, next). */
   outOfRange(ticket: FetchTicket, { oldest, next }: { oldest: number; next: number }): void {
     this.isFetching = false
     if (this.#isStale(ticket)) return
     const fromPosition = this.#next
-    if (fromPosition >= oldest && fromPosition <= next) return
-    const reason = fromPosition < oldest ? 'retention' : 'rewound'
-    this.#gap = { fromPosition, toPosition: oldest, reason }
+    const anchorAt = ticket.anchor?.position
+    const isOther = this.#trail.isRefuted || (anchorAt !== undefined && anchorAt >= next) || fromPosition > next
+    if (!isOther && anchorAt !== undefined && anchorAt < oldest) this.#trail.lose()
+    if (!isOther && fromPosition >= oldest) return
+    this.#gap = { fromPosition, toPosition: oldest, reason: isOther ? 'rewound' : 'retention' }
     this.#notify()
   }
 
   /** It is no longer ours: who reads it is told, now and from now on. */
   close(): void {
     this.#isClosed = true
-    this.#drop()
+    this.#blocks.drop()
     this.#notify()
   }
 
   /** @throws SchemaUnavailableError; or Error when the partition is not ours. */
-  async read({ position, bytesMax, waitMs, signal }: LogRead): Promise<LogBatch> {
+  async read({ position, bytesMax, waitMs, anchor, signal }: LogRead): Promise<LogBatch> {
     const { clock } = this.#deps
     const since = this.#deps.nextSequence()
     const untilMs = clock.nowMs() + waitMs
-    this.#seek(position)
+    this.#seek(position, anchor)
     this.#waitMs = waitMs
     try {
       for (;;) {
-        if (this.#isClosed) throw new Error(`partition ${this.topic}/${this.partition} belongs to another member now`)
+        if (this.#isClosed) throw new Error(`partition ${this.key} belongs to another member now`)
         // A read that its owner has given up may have gone elsewhere meanwhile.
-        if (this.#start !== position) this.#seek(position)
-        if (this.#blocks.length > 0) return await this.#take(bytesMax, since)
+        if (this.#start !== position) this.#seek(position, anchor)
+        if (!this.#blocks.isEmpty) return await this.#take(bytesMax, since)
         if (this.#gap !== undefined) return this.#cross(this.#gap)
         if (signal?.aborted) return { records: [], nextPosition: position, atEnd: true }
         const isEnd = this.#endSequence > since
@@ -187,13 +219,15 @@ export class PartitionReader implements TopicPartition {
   }
 
   /** It was asked for before the reader went elsewhere, or another answer came first. */
-  #isStale({ round, offset }: FetchTicket): boolean {
-    return this.#isClosed || round !== this.#round || offset !== this.#next
+  #isStale({ round, next }: FetchTicket): boolean {
+    return this.#isClosed || round !== this.#round || next !== this.#next
   }
 
-  #seek(position: number): void {
-    if (this.#start < 0 || position < this.#start || position > this.#next) {
-      this.#drop()
+  #seek(position: number, anchor: LogAnchor | undefined): void {
+    const isHere = this.#start >= 0 && position >= this.#start && position <= this.#next
+    if (!isHere || !this.#trail.leadsOnFrom(anchor)) {
+      this.#blocks.drop()
+      this.#trail.begin(anchor)
       this.#round++
       this.#next = position
       this.#highWatermark = -1
@@ -203,21 +237,19 @@ export class PartitionReader implements TopicPartition {
       this.retryAtMs = 0
     }
     this.#start = position
-    for (let [block] = this.#blocks; block !== undefined; [block] = this.#blocks) {
-      while ((block.records[block.at]?.offset ?? position) < position) block.at++
-      if (!this.#shiftIfRead(block)) return
-    }
+    while ((this.#blocks.first?.offset ?? position) < position) this.#blocks.shift()
   }
 
   async #take(bytesMax: number, since: number): Promise<LogBatch> {
     const records: LogRecord[] = []
     let bytes = 0
-    for (let [block] = this.#blocks; block !== undefined; [block] = this.#blocks) {
-      const stored = block.records[block.at] as StoredRecord
+    let last: StoredRecord | undefined
+    for (let stored = this.#blocks.first; stored !== undefined; stored = this.#blocks.first) {
       if (records.length > 0 && bytes + stored.value.length > bytesMax) break
       let record: LogRecord
       try {
-        const unframed = this.#unframe(stored)
+        this.#lastAppendedAtMs = Math.max(this.#lastAppendedAtMs, stored.timestampMs)
+        const unframed = logRecordOf(stored, this.#lastAppendedAtMs, this.#deps)
         record = unframed instanceof Promise ? await unframed : unframed
       } catch (error) {
         // What was read before it is not held up; the next read meets it again.
@@ -225,67 +257,24 @@ export class PartitionReader implements TopicPartition {
         throw error
       }
       // Waiting for a schema may have taken long enough to lose the partition.
-      if (this.#isClosed) throw new Error(`partition ${this.topic}/${this.partition} belongs to another member now`)
+      if (this.#isClosed) throw new Error(`partition ${this.key} belongs to another member now`)
+      if (this.#blocks.first !== stored) throw new Error(`partition ${this.key} was read from elsewhere meanwhile`)
       records.push(record)
       bytes += stored.value.length
-      block.at++
-      this.#shiftIfRead(block)
+      last = stored
+      this.#blocks.shift()
     }
-    this.#start = this.#blocks.length === 0 ? this.#next : (records.at(-1)?.position ?? this.#start - 1) + 1
-    if (this.#bytes < this.#deps.bytesMax) this.#deps.onWanting(this)
-    const atEnd = this.#blocks.length === 0 && this.#endSequence > since
-    return { records, nextPosition: this.#start, atEnd }
-  }
-
-  #unframe(stored: StoredRecord): LogRecord | Promise<LogRecord> {
-    this.#lastAppendedAtMs = Math.max(this.#lastAppendedAtMs, stored.timestampMs)
-    const place = { position: stored.offset, appendedAtMs: this.#lastAppendedAtMs }
-    const { value, headers, damage } = stored
-    const unreadable = (reason: string, detail: string): LogRecord => {
-      return { ...place, payload: value, unreadable: { reason, detail }, headers }
-    }
-    if (damage !== undefined)
-      return unreadable(damagedBatchReason, `a record batch of ${value.length} bytes: ${damage}`)
-    const failed = (error: unknown): LogRecord => {
-      if (!(error instanceof UnreadableRecordError)) throw error
-      return unreadable(error.reason, error.message)
-    }
-    try {
-      const payload = this.#deps.framing.unframe({ value, headers })
-      if (!(payload instanceof Promise)) return { ...place, payload }
-      return payload.then((bytes) => ({ ...place, payload: bytes }), failed)
-    } catch (error) {
-      return failed(error)
-    }
+    this.#start = this.#blocks.isEmpty ? this.#next : (last?.offset ?? this.#start - 1) + 1
+    if (this.#blocks.bytes < this.#deps.bytesMax) this.#deps.onWanting(this)
+    const batch = { records, nextPosition: this.#start, atEnd: this.#blocks.isEmpty && this.#endSequence > since }
+    if (last === undefined) return batch
+    return { ...batch, anchor: this.#trail.given({ position: last.offset, appendedAtMs: last.timestampMs }) }
   }
 
   #cross(gap: LogGap): LogBatch {
     // The next read begins anew, also if it asks for the same position again.
     this.#start = -1
     return { records: [], nextPosition: gap.toPosition, atEnd: false, gap }
-  }
-
-  #hold(records: readonly StoredRecord[]): void {
-    if (records.length === 0) return
-    const bytes = records.reduce((sum, { value }) => sum + value.length + recordOverheadBytes, 0)
-    this.#blocks.push({ records, bytes, at: 0 })
-    this.#bytes += bytes
-    this.#deps.budget.heldBytes += bytes
-  }
-
-  /** Memory goes block by block: its records share it. */
-  #shiftIfRead(block: Block): boolean {
-    if (block.at < block.records.length) return false
-    this.#blocks.shift()
-    this.#bytes -= block.bytes
-    this.#deps.budget.heldBytes -= block.bytes
-    return true
-  }
-
-  #drop(): void {
-    this.#deps.budget.heldBytes -= this.#bytes
-    this.#bytes = 0
-    this.#blocks.length = 0
   }
 
   async #change(untilMs: number, signal: AbortSignal | undefined): Promise<void> {

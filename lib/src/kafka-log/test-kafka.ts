@@ -2,6 +2,7 @@
  * For tests: logs on the Kafka of KAFKA_BOOTSTRAP, each fresh one with a prefix of its own, whose topics `after` hooks delete.
  * Sessions are short and topics looked up often, so that a test of a lost member takes seconds.
  */
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
 import pino from 'pino'
@@ -13,6 +14,7 @@ import type { SampleLogUnderTest } from '../sample-log/sample-log-contract.ts'
 import { type KafkaLogConfig, kafkaLogSettings } from './kafka-log-settings.ts'
 import { KafkaSampleLog } from './kafka-sample-log.ts'
 import { PlainFraming, type RecordFraming } from './record-framing.ts'
+import { metricOf } from './topic-names.ts'
 
 export interface KafkaLogUnderTest {
   readonly log: KafkaSampleLog
@@ -70,6 +72,18 @@ export const kafkaUnderTest: SampleLogUnderTest = {
     const leader = (await cluster.topics()).get(partition.topic)?.[partition.partition] ?? -1
     await cluster.deleteRecords(leader, { ...partition, offset: position })
   },
+  makeAnew: async (log, partition) => makeTopicAnew(configOf(log), partition.topic),
+}
+
+/** By another process, when all brokers have forgotten the old one. */
+export async function makeTopicAnew(config: KafkaLogConfig, topic: string): Promise<void> {
+  const { cluster } = (await openLog(config)).log
+  await cluster.deleteTopics([topic])
+  while ((await cluster.topics()).has(topic));
+  const maker = (await openLog(config)).log
+  const metricId = metricOf(config.topicPrefix, topic)
+  assert(maker.route({ tenantId: 'default', serverId: 'web-1', metricId }).topic === topic)
+  await maker.prepare([metricId])
 }
 
 // Registered when the test file loads: inside a test it would run when that test ends.

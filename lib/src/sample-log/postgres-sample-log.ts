@@ -4,7 +4,8 @@
  * Append time is this process' clock but never goes back within a partition. Durability is Postgres' commit with
  * synchronous_commit on (postgres-log-writer.ts). What this process appended it reads back from memory (log-tail.ts),
  * everything else from the table. Retention: log-segments.ts. Past sizeBytesMax appends are refused until the readers
- * catch up.
+ * catch up. No position ever comes to mean another record, since the database that counts them is the one that keeps how far they
+ * were read: so there are no anchors, and none is looked for.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import type pg from 'pg'

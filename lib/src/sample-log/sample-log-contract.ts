@@ -14,6 +14,8 @@ export interface SampleLogUnderTest {
   reopen(log: SampleLog): Promise<SampleLog>
   /** Drops the records before `position`, as retention does. */
   truncate(log: SampleLog, place: { partition: LogPartition; position: number }): Promise<void>
+  /** Deletes the partition's records and positions behind its readers' backs; absent where that cannot happen. */
+  makeAnew?(log: SampleLog, partition: LogPartition): Promise<void>
 }
 
 const series = { tenantId: 'default', serverId: 'web-1', metricId: 'system.cpu.utilization' }
@@ -240,6 +242,55 @@ export function sampleLogContract(name: string, subject: SampleLogUnderTest): vo
     const next = await consumer.read({ partition, position: record.position + 1, bytesMax, waitMs: 0 })
     assert.equal(next.gap, undefined)
   })
+
+  test(`${name}: what was read last proves that the log is the same, wherever another reader goes on`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    const words = ['a', 'b', 'c', 'd']
+    for (const word of words) await log.append([{ ...partition, payload: Buffer.from(word) }])
+    const { anchor, records } = await readTo(consumer, partition, 3)
+    assert.ok(anchor === undefined || anchor.position === records.at(-1)?.position)
+    const other = await subject.reopen(log)
+    for (const [index, { position }] of records.entries()) {
+      const late = await joinAndOwn(other, `late-${index}`, partition)
+      const batch = await late.read({ partition, position, anchor, bytesMax, waitMs: 30_000 })
+      assert.equal(batch.gap, undefined)
+      assert.equal(batch.records[0]?.payload.toString(), words[index])
+      await late.leave()
+    }
+  })
+
+  const { makeAnew } = subject
+  if (makeAnew === undefined) return
+  test(`${name}: a log made anew and filled again is a gap for who comes back, and has another anchor`, async () => {
+    const log = await subject.create()
+    const partition = log.route(series)
+    const consumer = await joinAndOwn(log, 'readers', partition)
+    const append = async (word: string): Promise<void> => log.append([{ ...partition, payload: Buffer.from(word) }])
+    for (const word of ['a', 'b', 'c']) await append(word)
+    const { anchor, nextPosition } = await readTo(consumer, partition, 2)
+    assert.ok(anchor)
+    await consumer.leave()
+    await makeAnew(log, partition)
+    for (const word of ['A', 'B', 'C', 'D']) await append(word)
+    const other = await subject.reopen(log)
+    const late = await joinAndOwn(other, 'late', partition)
+    const oldest = await late.oldest(partition)
+    for (const position of [nextPosition, oldest, nextPosition]) {
+      const batch = await late.read({ partition, position, anchor, bytesMax, waitMs: 30_000 })
+      const gap = { fromPosition: position, toPosition: oldest, reason: 'rewound' }
+      assert.deepEqual(batch, { records: [], nextPosition: oldest, atEnd: false, gap })
+    }
+    const anew = await readTo(late, partition, 4)
+    assert.deepEqual(
+      anew.records.map(({ payload }) => payload.toString()),
+      ['A', 'B', 'C', 'D'],
+    )
+    const again = await joinAndOwn(await subject.reopen(log), 'later', partition)
+    const rest = await again.read({ partition, position: oldest, anchor: anew.anchor, bytesMax, waitMs: 30_000 })
+    assert.equal(rest.records[0]?.payload.toString(), 'A')
+  })
 }
 
 /** Joins and waits until this member owns the partition. */
@@ -261,13 +312,24 @@ export async function readAll(
   partition: LogPartition,
   count: number,
 ): Promise<LogBatch['records']> {
+  return (await readTo(consumer, partition, count)).records
+}
+
+/** As readAll, and where that ends: after `count` records or a few more. */
+async function readTo(
+  consumer: LogConsumer,
+  partition: LogPartition,
+  count: number,
+): Promise<Pick<LogBatch, 'records' | 'nextPosition' | 'anchor'>> {
   const records: LogBatch['records'][number][] = []
-  let { position } = await consumer.committed(partition)
+  let { position: nextPosition } = await consumer.committed(partition)
+  let anchor: LogBatch['anchor']
   while (records.length < count) {
-    const batch = await consumer.read({ partition, position, bytesMax, waitMs: 60_000 })
+    const batch = await consumer.read({ partition, position: nextPosition, anchor, bytesMax, waitMs: 60_000 })
     records.push(...batch.records)
-    position = batch.nextPosition
+    nextPosition = batch.nextPosition
+    anchor = batch.anchor ?? anchor
     if (batch.records.length === 0) break
   }
-  return records
+  return { records, nextPosition, ...(anchor && { anchor }) }
 }

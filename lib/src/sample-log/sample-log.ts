@@ -5,7 +5,9 @@
  * Promises: append resolves once the records survive the crash of everything; records of a partition keep the order
  * of their positions, which only grow (they may skip); a consumer group reads every record after its committed position at least
  * once; what every known group has read is kept for a bounded time. What one has not read is kept too in the Postgres log; Kafka
- * drops it past its retention. Nothing is ever skipped in silence: a read of what is not there answers with a gap.
+ * drops it past its retention. Nothing is ever skipped in silence: a read of what is not there answers with a gap, and so does one whose
+ * anchor is not there though it should. A log looks for it whenever it cannot have followed the partition without a break: for a new
+ * reader, after a failure, after a while unseen.
  *
  * A partition is (topic, number). Which topic a metric goes to and which partition a server goes to is the log's
  * business: route() tells, and is the same in every process with the same configuration.
@@ -34,8 +36,18 @@ export interface LogRecord {
 }
 
 /**
+ * The last record that was read, as the log has it. A log that was made anew, or lost its end, and was filled again has another
+ * append time at that position, or nothing: so it proves later that positions still mean the same records. To be kept with them.
+ */
+export interface LogAnchor {
+  readonly position: number
+  readonly appendedAtMs: number
+}
+
+/**
  * Records that are gone. retention: the oldest kept is past the position that was asked for. rewound: the log ends
- * before that position, so it was deleted and made anew, or lost its end. Reading goes on at toPosition, the oldest.
+ * before that position, or has not the anchor, so it was deleted and made anew, or lost its end. Reading goes on at toPosition, the
+ * oldest, without an anchor.
  */
 export interface LogGap {
   readonly fromPosition: number
@@ -51,6 +63,8 @@ export interface LogBatch {
   readonly atEnd: boolean
   /** Then there are no records, and nextPosition is where the gap ends. Never skipped in silence. */
   readonly gap?: LogGap
+  /** The last record of these. Absent where a position never means another record: the Postgres log is one database with its readers. */
+  readonly anchor?: LogAnchor
 }
 
 /** A record that could not be read, kept for a person to look at and to put back. */
@@ -143,6 +157,8 @@ export interface LogRead {
   readonly position: number
   readonly bytesMax: number
   readonly waitMs: number
+  /** The newest one known of the partition, whoever read it; the position may be before it. What was given with a batch, or was kept. */
+  readonly anchor?: LogAnchor | undefined
   /** Ends the wait early. */
   readonly signal?: AbortSignal
 }

@@ -1,0 +1,107 @@
+/**
+ * Whether the log that a reader fetches from is still the one it has read. A topic can be deleted, made anew and filled past the
+ * reader's position, and a log can lose its end (an unclean election, a disk) and grow again: the position then means another record,
+ * and everything before it would be skipped in silence. What tells is the anchor, the last record known of the log: another log has
+ * another append time at its position, or nothing.
+ *
+ *   followed without a break     fetch from next: nothing to prove
+ *   after a break                fetch from the anchor. Is it there? Then what follows it is taken as if fetched from next
+ *                                └ in a replay it lies past next: it is only looked at, and fetched from next after that
+ *
+ * A break is the first fetch for a reader, another leader, a failed fetch, or unseenMsMax in which the partition was in no fetch:
+ * in less a topic cannot be deleted, made and filled. So a reader that keeps up proves nothing and pays nothing.
+ * Instants in ms of this process' clock; append times as the batch has them.
+ */
+import type { LogAnchor } from '../sample-log/sample-log.ts'
+import type { RecordSet } from './record-batch.ts'
+
+/** What is fetched of an anchor past next, in bytes: mostly one record batch. Doubled while that is not enough. */
+const proofBytesMin = 32 * 1024
+const proofBytesMax = 128 * 1024 * 1024
+
+/** found: the log is the same. missing: its record is not there. unclear: the answer does not tell. */
+export type Proof = 'found' | 'missing' | 'unclear'
+
+export class LogTrail {
+  readonly #unseenMsMax: number
+  #anchor: LogAnchor | undefined
+  /** What the reader has been given last, or has come with: it may go on from there. */
+  #known: LogAnchor | undefined
+  #isBroken = true
+  #isRefuted = false
+  #nodeId = -1
+  #seenAtMs = 0
+  #proofBytes = proofBytesMin
+
+  constructor({ unseenMsMax }: { unseenMsMax: number }) {
+    this.#unseenMsMax = unseenMsMax
+  }
+
+  /** The record at the anchor is another one: the log has to say where it begins. */
+  get isRefuted(): boolean {
+    return this.#isRefuted
+  }
+
+  /** Reading begins anew, by what its reader knows of the log. */
+  begin(anchor: LogAnchor | undefined): void {
+    this.#anchor = anchor
+    this.#known = anchor
+    this.#isBroken = true
+    this.#isRefuted = false
+    this.#proofBytes = proofBytesMin
+  }
+
+  /** A reader that comes with another anchor than it was given has it from elsewhere, maybe from another log. */
+  leadsOnFrom(anchor: LogAnchor | undefined): boolean {
+    return anchor === undefined || isSame(anchor, this.#known)
+  }
+
+  break(): void {
+    this.#isBroken = true
+  }
+
+  /** @returns what the fetch that is about to be made has to prove, if anything. */
+  toProve({ nodeId, nowMs }: { nodeId: number; nowMs: number }): LogAnchor | undefined {
+    if (nodeId !== this.#nodeId || nowMs - this.#seenAtMs > this.#unseenMsMax) this.#isBroken = true
+    this.#nodeId = nodeId
+    return this.#isBroken ? this.#anchor : undefined
+  }
+
+  /** How much to fetch for an anchor that lies past next. */
+  get proofBytes(): number {
+    return this.#proofBytes
+  }
+
+  prove(anchor: LogAnchor, { records, nextOffset }: RecordSet): Proof {
+    if (nextOffset === undefined || nextOffset <= anchor.position) {
+      this.#proofBytes = Math.min(2 * this.#proofBytes, proofBytesMax)
+      return 'unclear'
+    }
+    const record = records.find(({ offset }) => offset === anchor.position)
+    this.#isRefuted = record?.timestampMs !== anchor.appendedAtMs
+    if (!this.#isRefuted) this.#proofBytes = proofBytesMin
+    return this.#isRefuted ? 'missing' : 'found'
+  }
+
+  /** Retention dropped the anchor: there is nothing to go by until the next record. */
+  lose(): void {
+    this.#anchor = undefined
+  }
+
+  /** An answer came that has nothing left to prove. */
+  followed(nowMs: number, { records }: RecordSet): void {
+    this.#isBroken = false
+    this.#seenAtMs = nowMs
+    const last = records.at(-1)
+    if (last !== undefined) this.#anchor = { position: last.offset, appendedAtMs: last.timestampMs }
+  }
+
+  given(anchor: LogAnchor): LogAnchor {
+    this.#known = anchor
+    return anchor
+  }
+}
+
+function isSame(one: LogAnchor, other: LogAnchor | undefined): boolean {
+  return one.position === other?.position && one.appendedAtMs === other.appendedAtMs
+}

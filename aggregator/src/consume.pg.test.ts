@@ -253,10 +253,43 @@ test('a log that begins anew is a recorded gap; what it has is read from its sta
     await anew.assertExact(`round ${round}`)
     await running.crash()
   }
-  const [gap] = (await gapsOf(anew)) as { from_position: number; to_position: number; reason: string }[]
+  assert.deepEqual(await gapsOf(anew), [anewGap])
+})
+
+/** Read on from the commit, of which a log that is made anew has none. */
+const anewGap = { partition: 0, from_position: 0, to_position: 0, reason: 'rewound' }
+
+test('a log that was made anew and filled past the position is found out, also by a database that has forgotten it', async () => {
+  const rig = await createRig({ apart: true })
+  const first = rig.begin()
+  for (let step = 0; step < 10; step++) {
+    await sendAndAdvance(rig, [{ name: 'a' }])
+    await first.step()
+  }
+  await rig.drain(first)
+  await first.crash()
+  const takeOver = await keepStandby(rig)
+  const anew = await withOtherLog(rig, ({ pool }) =>
+    pool.query('truncate log_record, log_partition, log_group restart identity'),
+  )
+  // More than was ever read of the old one.
+  for (let record = 0; record < 15; record++) await sendAndAdvance(anew, [{ name: 'b' }])
+  const drain = async (): Promise<void> => {
+    const running = anew.begin()
+    // Maybe a gap.
+    await running.step()
+    await anew.drain(running)
+    await anew.assertExact()
+    await running.crash()
+  }
+  await drain()
+  assert.deepEqual(await gapsOf(anew), [anewGap])
+  await drain()
   assert.equal((await gapsOf(anew)).length, 1)
-  assert.deepEqual({ ...gap, from_position: 0 }, { partition: 0, from_position: 0, to_position: 0, reason: 'rewound' })
-  assert.ok((gap?.from_position ?? 0) > 0)
+  // As it was before anybody knew: the position in the old log, and what proves that it is in the old log.
+  await takeOver()
+  await drain()
+  assert.deepEqual(await gapsOf(anew), [anewGap, { ...anewGap, from_position: 10 }])
 })
 
 test('records that the retention dropped unread are a recorded gap', async () => {

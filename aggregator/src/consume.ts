@@ -3,14 +3,13 @@
  * only what it holds may be forgotten by the log, kept in the ring, or shown as final to a viewer.
  *
  * The position that is committed is the first record that an open minute still needs; a restart replays from there,
- * and the merge makes the replay harmless. Postgres keeps the same position beside the minutes; the lower of the two
+ * and the merge makes the replay harmless. Postgres keeps the same position beside the minutes (bookmark.ts); the lower of the two
  * counts, so a database that was restored or failed over a few seconds back gets its minutes again, also when that
  * happens while this runs (minute-store.ts). While the store fails nothing is read: memory stays bounded.
  *
  * What cannot be read, or would end its reader (crash-guard.ts), is set aside before the position moves past it; what the log
  * dropped unread is a gap (log-gaps.ts).
  */
-import assert from 'node:assert/strict'
 import type { Clock } from '@minutely/lib/clock'
 import type { LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
@@ -23,25 +22,19 @@ import type {
   LogPartition,
   LogRecord,
 } from '@minutely/lib/sample-log/sample-log'
+import { Bookmark } from './bookmark.ts'
 import type { AggregatorConfig } from './config.ts'
 import { CrashGuard } from './crash-guard.ts'
 import { type Damage, foldRecord } from './fold-record.ts'
 import type { FoldTrial } from './fold-trial.ts'
 import { publishMinutes } from './live-minutes.ts'
 import type { AggregatorMetrics } from './metrics.ts'
-import {
-  type MinuteStore,
-  type ProgressVersion,
-  type Stored,
-  StoreMovedError,
-  StoreRewoundError,
-} from './minute-store.ts'
+import { type MinuteStore, type Stored, StoreMovedError, StoreRewoundError } from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
 import type { OpenMinute } from './open-minute.ts'
 import { PartitionGauges } from './partition-gauges.ts'
 import { pushMinutes } from './push-minutes.ts'
-import { resume } from './resume-position.ts'
-import { SeriesSlots, type SlotEntry } from './series-slots.ts'
+import { SeriesSlots } from './series-slots.ts'
 import { SetAside } from './set-aside.ts'
 import { stubbornly } from './stubbornly.ts'
 import { Watermark } from './watermark.ts'
@@ -79,10 +72,8 @@ export class PartitionConsumer {
   readonly #config: AggregatorConfig
   readonly #deps: ConsumeDeps
   readonly #gauges: PartitionGauges
+  readonly #bookmark: Bookmark
   #watermark: Watermark
-  /** Every record before this one is folded. */
-  #position = 0
-  #version: ProgressVersion
   #sweptAtMs = 0
   #setAside: SetAside
   readonly #guard: CrashGuard
@@ -91,6 +82,7 @@ export class PartitionConsumer {
     this.partition = partition
     this.#config = config
     this.#deps = deps
+    this.#bookmark = new Bookmark(partition, deps)
     this.#gauges = new PartitionGauges(partition, deps)
     this.#guard = new CrashGuard(partition, deps)
     this.#setAside = new SetAside(deps)
@@ -130,16 +122,16 @@ export class PartitionConsumer {
       if (read === undefined) return
       const { batch, askedAtMs } = read
       if (batch.gap !== undefined && !(await this.#crossGap(batch.gap, signal))) return
-      if (this.#version === undefined && !(await this.#begin(batch, { askedAtMs, signal }))) return
+      if (this.#bookmark.isNew && !(await this.#begin(batch, { askedAtMs, signal }))) return
       const fatal = await this.#guard.sift(batch.records, signal)
       if (signal.aborted) return
       for (const record of batch.records) {
         this.#fold(record, fatal.get(record.position))
-        this.#position = record.position + 1
+        this.#bookmark.position = record.position + 1
         this.#deps.budget.report(this, this.windows.bytesHeld)
         if (this.windows.overflowing && !(await this.#flush(signal))) return
       }
-      this.#position = batch.nextPosition
+      this.#bookmark.position = batch.nextPosition
       if (batch.records.length === 0 && batch.atEnd) this.#watermark.observeIdle(askedAtMs)
       if (!(await this.#flush(signal))) return
       if (batch.atEnd && !(await this.#until('finishing', signal, () => this.#guard.caughtUp()))) return
@@ -151,7 +143,11 @@ export class PartitionConsumer {
   async #flush(signal: AbortSignal): Promise<boolean> {
     if (!(await this.#until('setting aside', signal, () => this.#setAside.flush()))) return false
     const added = this.slots.takeAdded()
-    if (added.length > 0 && !(await this.#until('announcing series', signal, () => this.#announce(added)))) return false
+    if (
+      added.length > 0 &&
+      !(await this.#until('announcing series', signal, () => this.#bookmark.announce(added, this.slots)))
+    )
+      return false
     for (;;) {
       const closed = this.windows.closeUpTo(this.#watermark.closedThroughMs, this.#watermark.trustedMs)
       if (closed.length === 0 && this.windows.closedThroughMs <= this.completeThroughMs) return true
@@ -161,15 +157,13 @@ export class PartitionConsumer {
 
   /** @returns false when the signal aborted before that. */
   async #crossGap(gap: LogGap, signal: AbortSignal): Promise<boolean> {
-    const { metrics, log, minuteStore } = this.#deps
+    const { metrics, log } = this.#deps
     log.error({ ...this.partition, ...gap }, 'the log no longer has records that were not read; they are lost')
     metrics.logGaps.inc({ reason: gap.reason })
     // Positions behind it are another log's: none of the open minutes may refer to those before.
     const open = gap.reason === 'rewound' ? this.windows.giveAll() : []
     if (open.length > 0 && !(await this.#storeClosed(open, signal))) return false
-    return this.#until('recording a gap', signal, async () => {
-      this.#version = await minuteStore.recordGap(gap, { partition: this.partition, version: this.#version })
-    })
+    return this.#until('recording a gap', signal, () => this.#bookmark.cross(gap))
   }
 
   /** Postgres first, then the ring, viewers, and the log. @returns false when the signal aborted before that. */
@@ -189,34 +183,27 @@ export class PartitionConsumer {
     this.windows.recycle(closed)
     this.#deps.budget.report(this, this.windows.bytesHeld)
     if (this.#deps.consumer.commitWithin !== undefined) return true
-    const { consumer } = this.#deps
-    return this.#until('committing', signal, () =>
-      consumer.commit(this.partition, this.windows.resumeAt(this.#position), this.#version),
-    )
+    const resumeAt = this.windows.resumeAt(this.#bookmark.position)
+    return this.#until('committing', signal, () => this.#bookmark.commit(resumeAt))
   }
 
   async #resume(signal: AbortSignal): Promise<void> {
-    const { position, version, completeThroughMs } = await resume(this.partition, { ...this.#deps, signal })
-    this.#position = position
-    this.#version = version
-    this.completeThroughMs = completeThroughMs
+    this.completeThroughMs = await this.#bookmark.resume(signal)
     this.slots = new SeriesSlots()
     this.storing = []
     this.#setAside = new SetAside(this.#deps)
     this.windows = new MinuteWindows(windowBounds(this.#config, this.#deps.budget), this.completeThroughMs)
     this.#watermark = new Watermark(this.#config, this.completeThroughMs)
-    this.#deps.log.debug(
-      { ...this.partition, position: this.#position, completeThrough: new Date(this.completeThroughMs).toISOString() },
-      'reading a partition',
-    )
+    const { position } = this.#bookmark
+    const completeThrough = new Date(this.completeThroughMs).toISOString()
+    this.#deps.log.debug({ ...this.partition, position, completeThrough }, 'reading a partition')
   }
 
   /** askedAtMs: whatever is appended from this instant on may be missing from the answer, however late that comes. */
   async #read(signal: AbortSignal): Promise<{ batch: LogBatch; askedAtMs: number }> {
     const askedAtMs = this.#deps.clock.nowMs()
-    const from = { partition: this.partition, position: this.#position }
-    const bounds = { bytesMax: this.#config.readBytesMax, waitMs, signal }
-    return { batch: await this.#deps.consumer.read({ ...from, ...bounds }), askedAtMs }
+    const batch = await this.#bookmark.read({ bytesMax: this.#config.readBytesMax, waitMs, signal })
+    return { batch, askedAtMs }
   }
 
   #fold(record: LogRecord, fatal: Damage | undefined): void {
@@ -228,18 +215,12 @@ export class PartitionConsumer {
   }
 
   async #store(minutes: readonly OpenMinute[]): Promise<Stored> {
-    const { metrics, consumer, minuteStore } = this.#deps
-    const resumeAt = this.windows.resumeAt(this.#position)
-    assert(resumeAt <= this.#position, 'BUG: a position past what was read')
-    const { partition } = this
+    const { metrics } = this.#deps
+    const resumeAt = this.windows.resumeAt(this.#bookmark.position)
     const { closedThroughMs } = this.windows
     const finish = metrics.storeSeconds.startTimer()
-    const stored = await minuteStore.store(
-      { partition, minutes, resumeAt, closedThroughMs, version: this.#version },
-      { slots: this.slots, commitWithin: consumer.commitWithin },
-    )
+    const stored = await this.#bookmark.store({ minutes, resumeAt, closedThroughMs }, this.slots)
     finish()
-    this.#version = stored.version
     this.#guard.storedPosition = resumeAt
     metrics.rows.inc({ path: 'copy' }, stored.rows - stored.mergedRows)
     metrics.rows.inc({ path: 'merge' }, stored.mergedRows)
@@ -253,15 +234,7 @@ export class PartitionConsumer {
     if (first !== undefined) this.#watermark.observe(first.appendedAtMs)
     else if (batch.atEnd) this.#watermark.observeIdle(askedAtMs)
     else return true
-    const reached = { position: this.#position, completeThroughMs: this.#watermark.closedThroughMs }
-    return this.#until('beginning', signal, async () => {
-      this.#version = await this.#deps.minuteStore.beginProgress(this.partition, reached)
-    })
-  }
-
-  async #announce(added: readonly SlotEntry[]): Promise<void> {
-    const { partition, slots } = this
-    this.#version = await this.#deps.minuteStore.announce(added, { partition, version: this.#version }, { slots })
+    return this.#until('beginning', signal, () => this.#bookmark.begin(this.#watermark.closedThroughMs))
   }
 
   #observe(batch: LogBatch): void {

@@ -3,8 +3,8 @@
  * error. Never skipped in silence.
  *
  * reason retention   the oldest record kept is past the position: [fromPosition, toPosition) was dropped unread
- * reason rewound     the log ends before the position: the topic was deleted and made anew, or lost its end. Positions
- *                    count from the start again, so the stored one is set back; it would hide every record up to it
+ * reason rewound     the log ends before the position, or has not the anchor: the topic was deleted and made anew, or lost its end.
+ *                    Positions count from the start again, so the stored one is set back; it would hide every record up to it
  */
 import { inTransaction, type Pool } from '@minutely/lib/postgres/pool'
 import type { LogGap } from '@minutely/lib/sample-log/sample-log'
@@ -26,7 +26,7 @@ export function recordGap(gap: LogGap, progress: KnownProgress, { pool }: { pool
     // Either way the progress moves, or nobody would notice if this were lost with the database's last commits.
     const moved =
       gap.reason === 'retention'
-        ? await touchProgress(client, partition)
+        ? await touchProgress(client, progress)
         : await resetProgress(client, partition, gap.toPosition)
     return moved ?? version
   })

@@ -76,12 +76,14 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
     assert.deepEqual(await owner.store.readProgress(partition), {
       position: undefined,
       completeThroughMs: 0,
+      anchor: undefined,
       version: undefined,
       isBehind: false,
     })
-    const { version, mergedRows } = await owner.write(baseMs, ramp(90), { resumeAt: 7 })
+    const anchor = { position: 9, appendedAtMs: baseMs + 1 }
+    const { version, mergedRows } = await owner.write(baseMs, ramp(90), { resumeAt: 7, anchor })
     assert.equal(mergedRows, 0)
-    const progress = { position: 7, completeThroughMs: baseMs, version, isBehind: false }
+    const progress = { position: 7, completeThroughMs: baseMs, anchor, version, isBehind: false }
     assert.deepEqual(await storage.open().readProgress(partition), progress)
     assert.deepEqual(await storage.table(), modelOf({ startMs: baseMs, values: ramp(90) }))
   })
@@ -163,6 +165,7 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
     assert.deepEqual(await owner.store.readProgress(partition), {
       position: 0,
       completeThroughMs: baseMs,
+      anchor: undefined,
       version: last,
       isBehind: false,
     })
@@ -185,5 +188,34 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
     await owner.resume()
     const third = await owner.write(baseMs, ramp(10))
     assert.equal(await behind(third.version), false)
+  })
+
+  test(`${name}: the anchor is that of the last record read, stays while nothing is, and goes with the log and with what is lost`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    const anchors = [10, 20, 30, 40].map((position) => ({ position, appendedAtMs: baseMs + position }))
+    const [begun, announced, written, other] = anchors
+    const kept = async () => (await storage.open().readProgress(partition)).anchor
+    const first = { position: 0, completeThroughMs: 0, anchor: begun }
+    owner.version = await owner.store.beginProgress(partition, first)
+    assert.deepEqual(await kept(), begun)
+    owner.version = await owner.store.announce([], { partition, version: owner.version, anchor: announced }, owner)
+    assert.deepEqual(await kept(), announced)
+    await owner.write(baseMs, ramp(5), { anchor: written })
+    await owner.write(baseMs, ramp(6))
+    owner.version = await owner.store.announce([], { partition, version: owner.version }, owner)
+    const retention = { fromPosition: 31, toPosition: 35, reason: 'retention' } as const
+    owner.version = await owner.store.recordGap(retention, { partition, version: owner.version })
+    assert.deepEqual(await kept(), written)
+
+    const rewind = await storage.snapshot()
+    const rewound = { fromPosition: 35, toPosition: 0, reason: 'rewound' } as const
+    const { version } = owner
+    owner.version = await owner.store.recordGap(rewound, { partition, version, anchor: written })
+    assert.equal(await kept(), undefined)
+    await owner.write(baseMs, ramp(7), { anchor: other })
+    assert.deepEqual(await kept(), other)
+    await rewind()
+    assert.deepEqual(await kept(), written)
   })
 }

@@ -11,7 +11,7 @@
  * will do: a store that lost the writes of one and then got one of the other looks newer than both.
  */
 import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
-import type { LogConsumer, LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import type { LogAnchor, LogConsumer, LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { ClosedMinute } from './open-minute.ts'
 import type { RingPush } from './ring-push.ts'
 import type { SeriesSlots, SlotEntry } from './series-slots.ts'
@@ -26,6 +26,8 @@ export interface StoredProgress {
    */
   readonly position: number | undefined
   readonly completeThroughMs: number
+  /** Of the last record that was read when the progress was written. Undefined after `rewound`, until the next one is read. */
+  readonly anchor: LogAnchor | undefined
   readonly version: ProgressVersion
   /** It is older than the version that was asked about, or gone: the store has lost commits. */
   readonly isBehind: boolean
@@ -35,6 +37,8 @@ export interface StoredProgress {
 export interface KnownProgress {
   readonly partition: LogPartition
   readonly version: ProgressVersion
+  /** Of the last record that was read. Without one, what is stored stays. */
+  readonly anchor?: LogAnchor | undefined
 }
 
 /** The store is no longer where we left it. Not to be retried: start again from what it has. */
@@ -74,19 +78,22 @@ export interface FlushDeps {
   readonly commitWithin?: LogConsumer['commitWithin'] | undefined
 }
 
+/** How far a partition is read before anything of it is stored. */
+export interface FirstProgress extends Pick<StoredProgress, 'completeThroughMs'> {
+  readonly position: number
+  readonly anchor?: LogAnchor | undefined
+}
+
 export interface MinuteStore {
   /** `since`: a version that was current once. */
   readProgress(partition: LogPartition, since?: ProgressVersion): Promise<StoredProgress>
   /** The first row of a partition's progress, before its first series becomes known to readers. */
-  beginProgress(
-    partition: LogPartition,
-    reached: { readonly position: number; readonly completeThroughMs: number },
-  ): Promise<ProgressVersion>
+  beginProgress(partition: LogPartition, reached: FirstProgress): Promise<ProgressVersion>
   /** Makes new series and their servers known to readers. @throws StoreMovedError */
   announce(added: readonly SlotEntry[], progress: KnownProgress, deps: FlushDeps): Promise<ProgressVersion>
   /** Closed minutes and how far the partition has come, in one transaction. @throws StoreMovedError */
   store(flush: Flush, deps: FlushDeps): Promise<Stored>
-  /** Writes down what the log has lost; after `rewound` the position is set back. @throws StoreMovedError */
+  /** Writes down what the log has lost; after `rewound` the position is set back, and the anchor is gone. @throws StoreMovedError */
   recordGap(gap: LogGap, progress: KnownProgress): Promise<ProgressVersion>
   /** No ring may be read from now on, until one is adopted; with `only`, unless it is another one already. */
   voidRing(reason: string, only?: RingIdentity): Promise<void>

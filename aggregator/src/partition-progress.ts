@@ -8,12 +8,16 @@
  * sees either starts again from what the database has. The version of a row is updated_at as Postgres writes it, to the
  * microsecond.
  *
+ * The anchor (sample-log.ts) says of which log the position is. It is written with the position and goes with it: a database that is set
+ * back to before a log was found to be another one has the anchor of the old log again, and finds it out again.
+ *
  * Every writer locks the row before it touches anything else, so that two owners of one partition (one paused,
  * replaced and continued) take turns instead of running into a deadlock.
  */
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
-import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
+import type { LogAnchor, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import {
+  type FirstProgress,
   type KnownProgress,
   type ProgressVersion,
   type StoredProgress,
@@ -24,6 +28,15 @@ import {
 /** A timestamptz as Postgres writes it. */
 const versionPattern = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d(:\d\d)?$/
 
+interface ProgressRow {
+  readonly position: number
+  readonly complete_ms: number
+  readonly anchor_position: number | null
+  readonly anchor_ms: number | null
+  readonly version: string
+  readonly behind: boolean
+}
+
 export async function readProgress(
   pool: Pool,
   { topic, partition }: LogPartition,
@@ -31,18 +44,24 @@ export async function readProgress(
 ): Promise<StoredProgress> {
   // Whatever else stands there is no version: somebody moved the group by hand.
   const known = since !== undefined && versionPattern.test(since) ? since : undefined
-  const { rows } = await pool.query<{ position: number; complete_ms: number; version: string; behind: boolean }>(
+  const { rows } = await pool.query<ProgressRow>(
     `select position::float8, (extract(epoch from complete_through_at) * 1000)::float8 as complete_ms,
+            anchor_position::float8, anchor_appended_at_ms::float8 as anchor_ms,
             updated_at::text as version, coalesce(updated_at < $3::timestamptz, false) as behind
      from partition_progress where topic = $1 and partition = $2`,
     [topic, partition, known],
   )
   const [row] = rows
   if (row === undefined) {
-    return { position: undefined, completeThroughMs: 0, version: undefined, isBehind: known !== undefined }
+    const isBehind = known !== undefined
+    return { position: undefined, completeThroughMs: 0, anchor: undefined, version: undefined, isBehind }
   }
   const { position, complete_ms: completeThroughMs, version, behind: isBehind } = row
-  return { position, completeThroughMs, version, isBehind }
+  return { position, completeThroughMs, anchor: anchorOf(row), version, isBehind }
+}
+
+function anchorOf({ anchor_position: position, anchor_ms: appendedAtMs }: ProgressRow): LogAnchor | undefined {
+  return position === null || appendedAtMs === null ? undefined : { position, appendedAtMs }
 }
 
 /** @throws StoreMovedError when the row is a later one than the known, StoreRewoundError when it is an earlier one or gone. */
@@ -72,19 +91,20 @@ export async function lockProgress(client: PoolClient, { partition, version }: K
 export async function beginProgress(
   pool: Pool,
   partition: LogPartition,
-  reached: { position: number; completeThroughMs: number },
+  reached: FirstProgress,
 ): Promise<ProgressVersion> {
   return inTransaction(pool, (client) => saveProgress(client, partition, reached))
 }
 
-/** After the log began anew: the position goes back, alone. @returns undefined when there is no row. */
+/** After the log began anew: the position goes back, alone, and the anchor is of a log that is gone. @returns undefined when there is no row. */
 export async function resetProgress(
   client: PoolClient,
   { topic, partition }: LogPartition,
   position: number,
 ): Promise<ProgressVersion> {
   const { rows } = await client.query<{ version: string }>(
-    `update partition_progress set position = $3, updated_at = greatest(updated_at + interval '1 microsecond', now())
+    `update partition_progress set position = $3, anchor_position = null, anchor_appended_at_ms = null,
+       updated_at = greatest(updated_at + interval '1 microsecond', now())
      where topic = $1 and partition = $2
      returning updated_at::text as version`,
     [topic, partition, position],
@@ -96,28 +116,40 @@ export async function resetProgress(
 export async function saveProgress(
   client: PoolClient,
   { topic, partition }: LogPartition,
-  reached: { position: number; completeThroughMs: number },
+  reached: FirstProgress,
 ): Promise<ProgressVersion> {
   const { rows } = await client.query<{ version: string }>(
-    `insert into partition_progress as kept (topic, partition, position, complete_through_at)
-     values ($1, $2, $3, to_timestamp($4 / 1000.0))
+    `insert into partition_progress as kept
+       (topic, partition, position, complete_through_at, anchor_position, anchor_appended_at_ms)
+     values ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6)
      on conflict (topic, partition) do update set
        position = greatest(kept.position, excluded.position),
        complete_through_at = greatest(kept.complete_through_at, excluded.complete_through_at),
+       anchor_position = coalesce(excluded.anchor_position, kept.anchor_position),
+       anchor_appended_at_ms = coalesce(excluded.anchor_appended_at_ms, kept.anchor_appended_at_ms),
        updated_at = greatest(kept.updated_at + interval '1 microsecond', now())
      returning updated_at::text as version`,
-    [topic, partition, reached.position, reached.completeThroughMs],
+    [topic, partition, reached.position, reached.completeThroughMs, ...anchorFields(reached.anchor)],
   )
   return rows[0]?.version
 }
 
 /** Marks that something was written for this partition, so that its loss shows. Nothing before the first flush. */
-export async function touchProgress(client: PoolClient, { topic, partition }: LogPartition): Promise<ProgressVersion> {
+export async function touchProgress(
+  client: PoolClient,
+  { partition: { topic, partition }, anchor }: KnownProgress,
+): Promise<ProgressVersion> {
   const { rows } = await client.query<{ version: string }>(
-    `update partition_progress set updated_at = greatest(updated_at + interval '1 microsecond', now())
+    `update partition_progress set
+       anchor_position = coalesce($3, anchor_position), anchor_appended_at_ms = coalesce($4, anchor_appended_at_ms),
+       updated_at = greatest(updated_at + interval '1 microsecond', now())
      where topic = $1 and partition = $2
      returning updated_at::text as version`,
-    [topic, partition],
+    [topic, partition, ...anchorFields(anchor)],
   )
   return rows[0]?.version
+}
+
+function anchorFields(anchor: LogAnchor | undefined): [number | undefined, number | undefined] {
+  return [anchor?.position, anchor?.appendedAtMs]
 }

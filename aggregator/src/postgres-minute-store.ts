@@ -6,6 +6,7 @@ import type { LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/s
 import { recordGap } from './log-gaps.ts'
 import { MinutePartitions } from './minute-partitions.ts'
 import type {
+  FirstProgress,
   Flush,
   FlushDeps,
   KnownProgress,
@@ -36,10 +37,7 @@ export class PostgresMinuteStore implements MinuteStore {
     return readProgress(this.#pool, partition, since)
   }
 
-  beginProgress(
-    partition: LogPartition,
-    reached: { position: number; completeThroughMs: number },
-  ): Promise<ProgressVersion> {
+  beginProgress(partition: LogPartition, reached: FirstProgress): Promise<ProgressVersion> {
     return beginProgress(this.#pool, partition, reached)
   }
 

@@ -3,9 +3,6 @@ import type { Logger } from '@minutely/lib/logging'
 import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import type { MinuteStore, StoredProgress } from './minute-store.ts'
 
-/** Long enough for the log to answer. */
-const probeWaitMs = 1_000
-
 export interface ResumeDeps {
   readonly consumer: LogConsumer
   readonly minuteStore: Pick<MinuteStore, 'readProgress' | 'voidRing' | 'forget'>
@@ -19,9 +16,8 @@ export interface Resumption extends StoredProgress {
 
 /**
  * Where to read on: the lower of what was stored and what was committed; without anything stored the log's beginning, so that
- * what it no longer has is a gap: a database that has lost its progress may have lost those minutes with it. A
- * log that was made anew has no commits, so that the lower of the two would hide it: then it is what was stored, which the first
- * read finds to be past the end.
+ * what it no longer has is a gap: a database that has lost its progress may have lost those minutes with it. A log that was made anew
+ * has no commits; that it is another one is found by the anchor, wherever it is read on.
  *
  * A commit says that everything before it is stored and was told to the ring, and its mark is the version of the progress that
  * was stored then. A store that is behind either has lost commits, and nobody may have noticed before: the owner of then is gone.
@@ -40,19 +36,16 @@ export async function resume(
   const position = stored.position ?? 0
   // Nobody waits for this any more, and the partition may have its next owner, in this process.
   signal.throwIfAborted()
-  if (stored.isBehind || committed.position > position) {
-    if (stored.isBehind) {
-      log.error(
-        { ...partition, stored: stored.version, committed: committed.mark },
-        'the database lost commits; they are replayed from the log',
-      )
-      await minuteStore.voidRing('the database lost commits')
-      minuteStore.forget()
-    }
-    await consumer.commit(partition, Math.min(position, committed.position), stored.version)
-    return { ...stored, position: Math.min(position, committed.position) }
+  const resumption = { ...stored, position: Math.min(position, committed.position) }
+  if (!stored.isBehind && committed.position <= position) return resumption
+  if (stored.isBehind) {
+    log.error(
+      { ...partition, stored: stored.version, committed: committed.mark },
+      'the database lost commits; they are replayed from the log',
+    )
+    await minuteStore.voidRing('the database lost commits')
+    minuteStore.forget()
   }
-  if (committed.position === position) return { ...stored, position }
-  const probe = await consumer.read({ partition, position, bytesMax: 1, waitMs: probeWaitMs, signal })
-  return { ...stored, position: probe.gap?.reason === 'rewound' ? position : committed.position }
+  await consumer.commit(partition, resumption.position, stored.version)
+  return resumption
 }

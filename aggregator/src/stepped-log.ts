@@ -44,9 +44,28 @@ export class SteppedLog implements LogConsumer {
     this.#asked.resolve()
     const aborted = new Promise<void>((resolve) => request.signal?.addEventListener('abort', () => resolve()))
     await Promise.race([this.#go.promise, aborted])
-    const batch = await this.#inner.read({ ...request, waitMs: 0 })
+    const batch = await this.#read({ ...request, waitMs: 0 })
     this.lastCount = batch.records.length
     return batch
+  }
+
+  /** A log apart can be made anew behind the store's back, so it has anchors, and looks for them at each read. */
+  async #read(request: LogRead): Promise<LogBatch> {
+    if (this.commitWithin !== undefined) return this.#inner.read(request)
+    const { partition, position: fromPosition, anchor } = request
+    const toPosition = await this.oldest(partition)
+    if (anchor !== undefined && anchor.position >= toPosition) {
+      const { records } = await this.#inner.read({ ...request, position: anchor.position, bytesMax: 1 })
+      const [found] = records
+      if (found?.position !== anchor.position || found.appendedAtMs !== anchor.appendedAtMs) {
+        const gap = { fromPosition, toPosition, reason: 'rewound' } as const
+        return { records: [], nextPosition: toPosition, atEnd: false, gap }
+      }
+    }
+    const batch = await this.#inner.read(request)
+    const last = batch.records.at(-1)
+    if (last === undefined) return batch
+    return { ...batch, anchor: { position: last.position, appendedAtMs: last.appendedAtMs } }
   }
 
   /** Lets one read pass; resolves when the consumer asks for the next one, or has ended. */

@@ -78,7 +78,8 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
         if (minute.late) counts.lateSamples += newSeconds
       }
       await touchServers(client, spans, deps)
-      const reached = { position: flush.resumeAt, completeThroughMs: flush.closedThroughMs }
+      const { resumeAt: position, closedThroughMs: completeThroughMs, anchor } = flush
+      const reached = { position, completeThroughMs, anchor }
       const version = await saveProgress(client, flush.partition, reached)
       await deps.commitWithin?.(client, flush.partition, flush.resumeAt)
       return { ...counts, merged, version, ring: push.build() }
@@ -139,7 +140,7 @@ export async function announceSeries(
       await lockProgress(client, progress)
       await assertKept(client, added, deps)
       await touchServers(client, news, deps)
-      return touchProgress(client, progress.partition)
+      return touchProgress(client, progress)
     })
     noteSeen(news, deps)
     return version

@@ -13,11 +13,16 @@
  * Instants in ms of this process' clock; append times as the batch has them.
  */
 import type { LogAnchor } from '../sample-log/sample-log.ts'
-import type { RecordSet } from './record-batch.ts'
 
 /** What is fetched of an anchor past next, in bytes: mostly one record batch. Doubled while that is not enough. */
 const proofBytesMin = 32 * 1024
 const proofBytesMax = 128 * 1024 * 1024
+
+/** What was fetched, from an offset on: whole record batches, and where the next one begins; undefined without any. */
+export interface Fetched {
+  readonly records: readonly { readonly offset: number; readonly timestampMs: number }[]
+  readonly nextOffset: number | undefined
+}
 
 /** found: the log is the same. missing: its record is not there. unclear: the answer does not tell. */
 export type Proof = 'found' | 'missing' | 'unclear'
@@ -72,7 +77,7 @@ export class LogTrail {
     return this.#proofBytes
   }
 
-  prove(anchor: LogAnchor, { records, nextOffset }: RecordSet): Proof {
+  prove(anchor: LogAnchor, { records, nextOffset }: Fetched): Proof {
     if (nextOffset === undefined || nextOffset <= anchor.position) {
       this.#proofBytes = Math.min(2 * this.#proofBytes, proofBytesMax)
       return 'unclear'
@@ -89,7 +94,7 @@ export class LogTrail {
   }
 
   /** An answer came that has nothing left to prove. */
-  followed(nowMs: number, { records }: RecordSet): void {
+  followed(nowMs: number, { records }: Fetched): void {
     this.#isBroken = false
     this.#seenAtMs = nowMs
     const last = records.at(-1)

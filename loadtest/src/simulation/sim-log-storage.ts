@@ -2,7 +2,12 @@
  * The records of a simulated log, by partition, and what it has lost. Appending takes effect at one instant; the record becomes
  * readable a little later, as behind a high watermark, but in the order of positions. Positions skip now and then.
  */
-import type { LogCommit, LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
+import {
+  type LogCommit,
+  type LogPartition,
+  type LogRecord,
+  LogUnavailableError,
+} from '@minutely/lib/sample-log/sample-log'
 import type { SimWorld } from './sim-world.ts'
 
 interface StoredRecord extends LogRecord {
@@ -15,6 +20,8 @@ export interface PartitionLog extends LogPartition {
   end: number
   records: StoredRecord[]
   committed: LogCommit | undefined
+  /** Between being deleted and made anew. */
+  absentUntilMs: number
   /** Readers that wait for a record. */
   readonly waiting: Set<() => void>
 }
@@ -24,9 +31,13 @@ export interface DestroyedRecord extends LogPartition {
   readonly position: number
   readonly payload: Buffer
   readonly reason: 'retention' | 'rewound'
+  /** Of a log that was made anew: somebody had read and stored something by which to know it. */
+  readonly isMissed: boolean
   readonly destroyedAtMs: number
 }
 
+/** Longer than a reader may leave a partition unseen without having to prove that it is the same (lib/src/kafka-log/log-trail.ts). */
+const absentMs = 1_500
 /** Less than what an idle partition is behind the wall clock (aggregator/src/watermark.ts), with the skew of its owner. */
 const unreadableMsMax = 600
 
@@ -49,6 +60,7 @@ export class SimLogStorage {
       end: 0,
       records: [],
       committed: undefined,
+      absentUntilMs: 0,
       waiting: new Set<() => void>(),
     }
     this.partitions.set(key, log)
@@ -56,7 +68,9 @@ export class SimLogStorage {
 
   get(partition: LogPartition): PartitionLog {
     const log = this.partitions.get(nameOf(partition))
-    if (log === undefined) throw new Error(`there is no partition ${nameOf(partition)}`)
+    if (log === undefined || this.#world.nowMs < log.absentUntilMs) {
+      throw new LogUnavailableError(`there is no partition ${nameOf(partition)}`)
+    }
     return log
   }
 
@@ -86,23 +100,29 @@ export class SimLogStorage {
   truncate(log: PartitionLog): void {
     const keep = this.#world.random.below(log.records.length + 1)
     const gone = log.records.splice(0, log.records.length - keep)
-    this.#destroy(log, gone, 'retention')
+    this.#destroy(log, gone, { reason: 'retention', isMissed: true })
     log.oldest = log.records[0]?.position ?? log.end
   }
 
-  /** The topic is deleted and made anew: positions begin again, commits are gone. */
-  makeAnew(log: PartitionLog): void {
-    this.#destroy(log, log.records, 'rewound')
+  /** The topic is deleted and made anew a little later: positions begin again, commits are gone. */
+  makeAnew(log: PartitionLog, isMissed: boolean): void {
+    this.#destroy(log, log.records, { reason: 'rewound', isMissed })
     Object.assign(log, { oldest: 0, end: 0, records: [], committed: undefined })
+    log.absentUntilMs = this.#world.nowMs + absentMs
+    for (const wake of [...log.waiting]) wake()
   }
 
-  #destroy(log: PartitionLog, records: readonly StoredRecord[], reason: 'retention' | 'rewound'): void {
+  #destroy(
+    log: PartitionLog,
+    records: readonly StoredRecord[],
+    why: Pick<DestroyedRecord, 'reason' | 'isMissed'>,
+  ): void {
     const { topic, partition } = log
     const destroyedAtMs = this.#world.nowMs
     for (const { position, payload } of records) {
-      this.destroyed.push({ topic, partition, position, payload, reason, destroyedAtMs })
+      this.destroyed.push({ topic, partition, position, payload, destroyedAtMs, ...why })
     }
-    this.#world.note('log', `${nameOf(log)} lost ${records.length} records: ${reason}`)
+    this.#world.note('log', `${nameOf(log)} lost ${records.length} records: ${why.reason}`)
   }
 }
 

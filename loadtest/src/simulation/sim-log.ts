@@ -16,6 +16,7 @@ import {
 } from '@minutely/lib/sample-log/sample-log'
 import type { SimGroup } from './sim-group.ts'
 import { nameOf, type PartitionLog, type SimLogStorage } from './sim-log-storage.ts'
+import { SimLogView } from './sim-log-view.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -96,6 +97,7 @@ export class SimSampleLog implements SampleLog {
 
 class SimLogConsumer implements LogConsumer {
   readonly #deps: SimLogDeps
+  readonly #views = new Map<string, SimLogView>()
 
   constructor(deps: SimLogDeps) {
     this.#deps = deps
@@ -140,17 +142,20 @@ class SimLogConsumer implements LogConsumer {
     })
   }
 
-  async #read({ partition, position, waitMs, signal }: LogRead): Promise<LogBatch> {
-    const { world, storage, process } = this.#deps
+  async #read({ partition, position, waitMs, anchor, signal }: LogRead): Promise<LogBatch> {
+    const { world, process } = this.#deps
     const { random, faults } = world
     await world.delay(random.chance(0.2) ? random.below(20) : 0)
-    if (world.chance(faults.readFails)) throw new Error('read: the broker cannot be reached')
+    const view = this.#viewOf(partition)
+    if (world.chance(faults.readFails)) {
+      view.break()
+      throw new Error('read: the broker cannot be reached')
+    }
     const untilMs = world.nowMs + waitMs
-    const log = storage.get(partition)
     for (;;) {
-      const gap = gapAt(log, position)
+      view.seek(position, anchor)
+      const { log, gap, found } = view.look()
       if (gap !== undefined) return { records: [], nextPosition: gap.toPosition, atEnd: false, gap }
-      const found = storage.readable(log, position)
       if (found.length > 0) {
         const count = faults.tight ? random.between(1, 4) : random.between(1, 60)
         const records = found.slice(0, count).map(({ position: at, appendedAtMs, payload }) => ({
@@ -161,9 +166,10 @@ class SimLogConsumer implements LogConsumer {
         const nextPosition = (records.at(-1)?.position ?? position) + 1
         world.note(process.name, `read ${nameOf(partition)} ${records[0]?.position} to ${nextPosition - 1}`)
         const atEnd = count >= found.length
+        const last = view.take(records)
         // Whatever is appended while the answer is on its way is not in it.
         await world.delay(this.#answerMs())
-        return { records, nextPosition, atEnd }
+        return { records, nextPosition, atEnd, ...(last && { anchor: last }) }
       }
       if (world.nowMs >= untilMs || signal?.aborted === true) {
         await world.delay(this.#answerMs())
@@ -171,6 +177,14 @@ class SimLogConsumer implements LogConsumer {
       }
       await this.#change(log, untilMs - world.nowMs, signal)
     }
+  }
+
+  #viewOf(partition: LogPartition): SimLogView {
+    const known = this.#views.get(nameOf(partition))
+    if (known !== undefined) return known
+    const view = new SimLogView(partition, this.#deps)
+    this.#views.set(nameOf(partition), view)
+    return view
   }
 
   #answerMs(): number {
@@ -192,10 +206,4 @@ class SimLogConsumer implements LogConsumer {
       signal?.addEventListener('abort', wake)
     })
   }
-}
-
-function gapAt(log: PartitionLog, position: number): LogBatch['gap'] {
-  if (position < log.oldest) return { fromPosition: position, toPosition: log.oldest, reason: 'retention' }
-  if (position > log.end) return { fromPosition: position, toPosition: log.oldest, reason: 'rewound' }
-  return undefined
 }

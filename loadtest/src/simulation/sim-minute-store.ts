@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { mergeRow } from '@minutely/aggregator/merge-minute'
 import type { MinuteRows } from '@minutely/aggregator/minute-copy'
 import {
+  type FirstProgress,
   type Flush,
   type FlushDeps,
   type KnownProgress,
@@ -82,17 +83,17 @@ export class SimMinuteStore implements MinuteStore {
       return {
         position: row?.position,
         completeThroughMs: row?.completeThroughMs ?? 0,
+        anchor: row?.anchor,
         version: row && String(row.versionUs),
         isBehind: since !== undefined && (row?.versionUs ?? 0) < Number(since),
       }
     })
   }
 
-  beginProgress(
-    partition: LogPartition,
-    reached: { position: number; completeThroughMs: number },
-  ): Promise<ProgressVersion> {
-    return this.#database.transaction(this.#process, (transaction) => saveProgress(transaction, partition, reached))
+  beginProgress(partition: LogPartition, { anchor, ...reached }: FirstProgress): Promise<ProgressVersion> {
+    return this.#database.transaction(this.#process, (transaction) =>
+      saveProgress(transaction, partition, { ...reached, anchor }),
+    )
   }
 
   /** Records that end their reader are not simulated: nobody has to be careful. */
@@ -110,7 +111,7 @@ export class SimMinuteStore implements MinuteStore {
       this.#database.transaction(this.#process, async (transaction) => {
         await lockProgress(transaction, progress)
         await this.#assertKept(transaction, added)
-        return touchProgress(transaction, progress.partition)
+        return touchProgress(transaction, progress)
       }),
     )
   }
@@ -124,8 +125,8 @@ export class SimMinuteStore implements MinuteStore {
         await lockProgress(transaction, flush)
         await this.#assertKept(transaction, [...fresh])
         const stored = await this.#storeAll(transaction, flush, prepared)
-        const { resumeAt: position, closedThroughMs: completeThroughMs } = flush
-        const version = await saveProgress(transaction, flush.partition, { position, completeThroughMs })
+        const { resumeAt: position, closedThroughMs: completeThroughMs, anchor } = flush
+        const version = await saveProgress(transaction, flush.partition, { position, completeThroughMs, anchor })
         await this.#beforeCommit?.(stored.ring)
         return { ...stored, version }
       }),
@@ -167,7 +168,7 @@ export class SimMinuteStore implements MinuteStore {
       })
       const moved =
         gap.reason === 'retention'
-          ? await touchProgress(transaction, partition)
+          ? await touchProgress(transaction, progress)
           : await resetProgress(transaction, partition, gap.toPosition)
       return moved ?? version
     })

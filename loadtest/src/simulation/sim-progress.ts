@@ -10,7 +10,7 @@ import type { SimTransaction } from './sim-database.ts'
 import { nameOf } from './sim-log-storage.ts'
 import { type ProgressRow, progressKey } from './sim-tables.ts'
 
-type Reached = Pick<ProgressRow, 'position' | 'completeThroughMs'>
+type Reached = Omit<ProgressRow, 'versionUs'>
 
 /** @throws StoreMovedError when the row is a later one, StoreRewoundError when it is an earlier one or gone. */
 export function lockProgress(transaction: SimTransaction, { partition, version }: KnownProgress): Promise<void> {
@@ -38,15 +38,19 @@ export function saveProgress(
     return writeProgress(transaction, partition, {
       position: Math.max(kept?.position ?? 0, reached.position),
       completeThroughMs: Math.max(kept?.completeThroughMs ?? 0, reached.completeThroughMs),
+      anchor: reached.anchor ?? kept?.anchor,
     })
   })
 }
 
-/** As it is, with a new version. */
-export function touchProgress(transaction: SimTransaction, partition: LogPartition): Promise<ProgressVersion> {
+/** As it is, with a new version, and the anchor if there is one. */
+export function touchProgress(
+  transaction: SimTransaction,
+  { partition, anchor }: KnownProgress,
+): Promise<ProgressVersion> {
   return transaction.statement('touch progress', () => {
     const row = transaction.get<ProgressRow>(progressKey(partition))
-    return row && writeProgress(transaction, partition, row)
+    return row && writeProgress(transaction, partition, { ...row, anchor: anchor ?? row.anchor })
   })
 }
 
@@ -57,7 +61,7 @@ export function resetProgress(
 ): Promise<ProgressVersion> {
   return transaction.statement('reset progress', () => {
     const row = transaction.get<ProgressRow>(progressKey(partition))
-    return row && writeProgress(transaction, partition, { ...row, position })
+    return row && writeProgress(transaction, partition, { ...row, position, anchor: undefined })
   })
 }
 
@@ -65,7 +69,7 @@ function writeProgress(transaction: SimTransaction, partition: LogPartition, rea
   const key = progressKey(partition)
   const keptUs = transaction.get<ProgressRow>(key)?.versionUs ?? 0
   const versionUs = Math.max(keptUs + 1, transaction.beganUs)
-  const { position, completeThroughMs } = reached
-  transaction.put(key, { position, completeThroughMs, versionUs } satisfies ProgressRow)
+  const { position, completeThroughMs, anchor } = reached
+  transaction.put(key, { position, completeThroughMs, anchor, versionUs } satisfies ProgressRow)
   return String(versionUs)
 }

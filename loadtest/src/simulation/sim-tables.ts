@@ -1,6 +1,6 @@
 /** What the simulated database holds, and under which keys; in the words of schema/sql. */
 import type { StoredMinute } from '@minutely/aggregator/merge-minute'
-import type { LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
+import type { LogAnchor, LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import type { SimDatabase } from './sim-database.ts'
 import { nameOf } from './sim-log-storage.ts'
 
@@ -12,6 +12,7 @@ export interface SeriesRow {
 export interface ProgressRow {
   readonly position: number
   readonly completeThroughMs: number
+  readonly anchor: LogAnchor | undefined
   /** updated_at, microseconds. */
   readonly versionUs: number
 }

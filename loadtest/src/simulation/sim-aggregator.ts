@@ -39,8 +39,8 @@ const nobody: LiveWriter = {
 export function startAggregator(deps: SimAggregatorDeps): void {
   const { world, process, database, redis, log, variant } = deps
   const ring = new SimRing(redis, process)
-  const plainLog = new SimSampleLog({ ...deps, partitionCount: world.faults.partitionCount })
-  const { merge, trustsIds, beforeCommit } = variant
+  const { merge, trustsIds, trustsPositions, beforeCommit } = variant
+  const plainLog = new SimSampleLog({ ...deps, partitionCount: world.faults.partitionCount, trustsPositions })
   const minuteStore = new SimMinuteStore({
     database,
     process,

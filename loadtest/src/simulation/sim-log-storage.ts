@@ -31,8 +31,8 @@ export interface DestroyedRecord extends LogPartition {
   readonly position: number
   readonly payload: Buffer
   readonly reason: 'retention' | 'rewound'
-  /** Of a log that was made anew: somebody had read and stored something by which to know it. */
-  readonly isMissed: boolean
+  /** Of a log that was made anew: the database has something by which to know it. */
+  isMissed: boolean
   readonly destroyedAtMs: number
 }
 

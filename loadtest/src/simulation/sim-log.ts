@@ -27,6 +27,8 @@ export interface SimLogDeps {
   readonly process: SimProcess
   /** Partitions of a topic that this process routes to. */
   readonly partitionCount: number
+  /** A position is taken for the same record, whatever happened to the log. */
+  readonly trustsPositions?: boolean | undefined
 }
 
 export class SimSampleLog implements SampleLog {

@@ -1,5 +1,7 @@
 /** When which fault happens: events of the fault plan at instants drawn from the seed. What is killed comes back. */
+import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import type { SimRun } from './run-seed.ts'
+import type { SimDatabase } from './sim-database.ts'
 import { type ProgressRow, progressKey } from './sim-tables.ts'
 import { simStartMs } from './sim-world.ts'
 
@@ -19,7 +21,7 @@ export function makeTrouble(run: SimRun): void {
   at(faults.aggregatorPauses, () => pauseAggregator(run))
   at(faults.rebalances, () => run.group.rebalance())
   at(faults.storeOutages, () => breakStore(run))
-  at(faults.storeRewinds, () => run.database.rewind(random.between(1, faults.commitsLost)))
+  at(faults.storeRewinds, () => rewindStore(run))
   at(faults.ringFlushes, () => run.redis.flush())
   at(faults.ringRestarts, () => run.redis.restart())
   at(faults.retentionOverruns, () => run.storage.truncate(random.pick([...run.storage.partitions.values()])))
@@ -72,9 +74,20 @@ function breakStore({ world, database }: SimRun): void {
   database.breakConnections()
 }
 
+function rewindStore({ world, storage, database }: SimRun): void {
+  database.rewind(world.random.between(1, world.faults.commitsLost))
+  for (const record of storage.destroyed) {
+    if (record.reason === 'rewound' && !isKnown(database, record)) record.isMissed = false
+  }
+}
+
 function makeTopicAnew({ world, storage, database }: SimRun): void {
   const log = world.random.pick([...storage.partitions.values()])
-  storage.makeAnew(log, database.get<ProgressRow>(progressKey(log))?.anchor !== undefined)
+  storage.makeAnew(log, isKnown(database, log))
+}
+
+function isKnown(database: SimDatabase, partition: LogPartition): boolean {
+  return database.get<ProgressRow>(progressKey(partition))?.anchor !== undefined
 }
 
 /** First the partitions, which are read at once; then the collectors that write to them, one by one. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runSeed, type SeedResult } from './run-seed.ts'
+import { variantNamed } from './variants.ts'
 
 const seedCount = 500
 
@@ -18,6 +19,17 @@ test(`${seedCount} seeds of faults from agent to reader: exact, nothing final to
   }
   // A run in which nothing arrives would be right too.
   assert.ok(acknowledged > 300_000 && finals > 100_000, `${acknowledged} samples, ${finals} final`)
+})
+
+test('a topic made anew and filled past a reader that the database holds up is found out, and read from its start', async () => {
+  const variant = variantNamed('positions-trusted') ?? assert.fail('no such variant')
+  // 1619 found it first; in the others it still shows: who trusts the position never reads what was filled in before it.
+  for (const seed of [1619, 33, 38]) {
+    const result = await runSeed(seed, seed === 1619 ? {} : { faults: variant.faults ?? {} })
+    assert.ok(result.problems.length === 0, replayOf(result))
+    if (seed === 1619) continue
+    assert.match((await runSeed(seed, { variant })).problems.join('\n'), /acknowledged and is lost/)
+  }
 })
 
 test('the same seed is the same run, event by event', async () => {

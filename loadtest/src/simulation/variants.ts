@@ -23,6 +23,7 @@ export interface Variant {
   readonly wrap?: (parts: VariantParts) => VariantParts
   readonly merge?: typeof mergeRow
   readonly trustsIds?: boolean
+  readonly trustsPositions?: boolean
   /** What it takes to show within some hundred seeds, where the mistake is rare. */
   readonly faults?: Partial<FaultPlan>
   /** Called in the transaction of a flush, when all but its COMMIT is done. */
@@ -99,6 +100,12 @@ export const formerVariants: readonly Variant[] = [
       'a database that is set back between giving out ids and the next flush gives them to other series unnoticed',
     trustsIds: true,
     faults: { storeRewinds: 12, commitsLost: 2, statementSlow: 0.5 },
+  },
+  {
+    name: 'positions-trusted',
+    mistake: 'a topic that was made anew and filled past the position is taken for the one that was read',
+    trustsPositions: true,
+    faults: { topicsMadeAnew: 2, storeOutages: 2 },
   },
 ]
 

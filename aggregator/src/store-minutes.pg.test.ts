@@ -234,6 +234,7 @@ test('without a row of progress everything is needed', async () => {
   assert.deepEqual(await readProgress(pool, partition), {
     position: undefined,
     completeThroughMs: 0,
+    anchor: undefined,
     version: undefined,
     isBehind: false,
   })

@@ -73,6 +73,10 @@ export function createKafkaLogMetrics(registry: Registry, state: KafkaLogState):
     rebalances: counter('rebalances', 'Times the members of the group shared out the partitions anew', ['group']),
     membershipLosses: counter('membership_losses', 'Times this process lost all its partitions', ['group']),
     fetches: counter('fetches', 'Fetches: full ones name every partition, incremental ones what has changed', ['kind']),
-    fetchErrors: counter('fetch_errors', 'Fetches, or parts of them, that failed', ['reason']),
+    fetchErrors: counter(
+      'fetch_errors',
+      'Fetches, or parts of them, that failed or did not prove that the log is the same',
+      ['reason'],
+    ),
   }
 }

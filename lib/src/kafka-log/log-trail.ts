@@ -8,8 +8,9 @@
  *   after a break                fetch from the anchor. Is it there? Then what follows it is taken as if fetched from next
  *                                └ in a replay it lies past next: it is only looked at, and fetched from next after that
  *
- * A break is the first fetch for a reader, another leader, a failed fetch, or unseenMsMax in which the partition was in no fetch:
- * in less a topic cannot be deleted, made and filled. So a reader that keeps up proves nothing and pays nothing.
+ * A break is the first fetch for a reader, another leader, a failed fetch, an end that is before the one told last, or unseenMsMax in
+ * which the partition was in no fetch: in less nobody is thought to delete, make and fill a topic. So a reader that keeps up proves
+ * nothing and pays nothing; one that comes back pays a record batch, and a fetch more in a replay.
  * Instants in ms of this process' clock; append times as the batch has them.
  */
 import type { LogAnchor } from '../sample-log/sample-log.ts'

@@ -22,13 +22,16 @@ test(`${seedCount} seeds of faults from agent to reader: exact, nothing final to
 })
 
 test('a topic made anew and filled past a reader that the database holds up is found out, and read from its start', async () => {
+  // Where it was seen first; what is drawn there has changed since.
+  const first = await runSeed(1619)
+  assert.ok(first.problems.length === 0, replayOf(first))
   const variant = variantNamed('positions-trusted') ?? assert.fail('no such variant')
-  // 1619 found it first; in the others it still shows: who trusts the position never reads what was filled in before it.
-  for (const seed of [1619, 33, 38]) {
-    const result = await runSeed(seed, seed === 1619 ? {} : { faults: variant.faults ?? {} })
-    assert.ok(result.problems.length === 0, replayOf(result))
-    if (seed === 1619) continue
-    assert.match((await runSeed(seed, { variant })).problems.join('\n'), /acknowledged and is lost/)
+  for (let seed = 1; ; seed++) {
+    assert.ok(seed <= 200, 'nobody who trusts the position misses what was filled in before it')
+    const { problems } = await runSeed(seed, { variant })
+    if (!problems.some((problem) => problem.includes('acknowledged and is lost'))) continue
+    const result = await runSeed(seed, { faults: variant.faults ?? {} })
+    return assert.ok(result.problems.length === 0, replayOf(result))
   }
 })
 

@@ -7,6 +7,7 @@
  * time, then in order of their creation, so that a run is the same every time. clock-contract.ts is the suite of both.
  */
 import assert from 'node:assert/strict'
+import { TimerHeap, type VirtualTimer } from './timer-heap.ts'
 
 export interface Clock {
   nowMs(): number
@@ -41,19 +42,19 @@ export class SystemClock implements Clock {
 /** Node fires at once what is to wait longer than this, 24.8 days. */
 const timeoutMsMax = 2 ** 31 - 1
 
-interface VirtualTimer {
-  readonly dueMs: number
-  readonly sequence: number
-  readonly callback: () => void
-}
-
 export class VirtualClock implements Clock {
   #nowMs: number
   #sequence = 0
-  readonly #timers = new Set<VirtualTimer>()
+  readonly #timers = new TimerHeap()
+  readonly #settlesPerTurn: number
+  /** Immediates that are set; those of one turn cost together what one costs alone. */
+  #armedCount = 0
+  readonly #unsettled: (() => void)[] = []
 
-  constructor(startMs: number) {
+  /** `settlesPerTurn`: so many timers fire between two looks of Node at sockets and files. Above 1 only where there are none. */
+  constructor(startMs: number, { settlesPerTurn = 1 } = {}) {
     this.#nowMs = startMs
+    this.#settlesPerTurn = settlesPerTurn
   }
 
   nowMs(): number {
@@ -66,23 +67,24 @@ export class VirtualClock implements Clock {
 
   schedule(delayMs: number, callback: () => void): () => void {
     assertNumber(delayMs)
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, callback }
+    const dueMs = this.#nowMs + Math.max(0, delayMs)
+    const timer: VirtualTimer = { dueMs, sequence: this.#sequence++, callback, at: -1 }
     this.#timers.add(timer)
-    return () => this.#timers.delete(timer)
+    return () => this.#timers.remove(timer)
   }
 
   /** Moves on, firing what falls due at its own instant and letting promises settle after each timer. */
   async advance(durationMs: number): Promise<void> {
     assert(durationMs >= 0, `BUG: time cannot advance by ${durationMs} ms`)
     const untilMs = this.#nowMs + durationMs
-    for (let next = this.#earliest(untilMs); next !== undefined; next = this.#earliest(untilMs)) {
-      this.#timers.delete(next)
+    for (let next = this.#timers.first; next !== undefined && next.dueMs <= untilMs; next = this.#timers.first) {
+      this.#timers.remove(next)
       this.#nowMs = Math.max(this.#nowMs, next.dueMs)
       next.callback()
-      await settle()
+      await this.#settle()
     }
     this.#nowMs = untilMs
-    await settle()
+    await this.#settle()
   }
 
   /** Timers that are waiting: a test can assert that nothing was left behind. */
@@ -90,15 +92,18 @@ export class VirtualClock implements Clock {
     return this.#timers.size
   }
 
-  #earliest(untilMs: number): VirtualTimer | undefined {
-    let first: VirtualTimer | undefined
-    for (const timer of this.#timers) {
-      if (timer.dueMs > untilMs) continue
-      if (!first || timer.dueMs < first.dueMs || (timer.dueMs === first.dueMs && timer.sequence < first.sequence)) {
-        first = timer
-      }
-    }
-    return first
+  /** Lets every promise that is already decided run its continuations: Node does so after each immediate. */
+  #settle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#unsettled.push(resolve)
+      if (this.#armedCount > 0) return
+      for (; this.#armedCount < this.#settlesPerTurn; this.#armedCount++) setImmediate(this.#settled)
+    })
+  }
+
+  readonly #settled = (): void => {
+    this.#armedCount--
+    for (const resolve of this.#unsettled.splice(0)) resolve()
   }
 }
 
@@ -117,9 +122,4 @@ function sleepOn(clock: Clock, durationMs: number, signal: AbortSignal | undefin
     const cancel = clock.schedule(durationMs, finish)
     signal?.addEventListener('abort', finish, { once: true })
   })
-}
-
-/** Lets every promise that is already decided run its continuations. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

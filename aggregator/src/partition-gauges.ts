@@ -14,6 +14,7 @@ export interface PartitionState {
 export class PartitionGauges {
   readonly #metrics: AggregatorMetrics
   readonly #label: { readonly topic: string; readonly partition: string }
+  #shown: Partial<PartitionState> = {}
 
   constructor({ topic, partition }: LogPartition, { metrics }: { metrics: AggregatorMetrics }) {
     this.#metrics = metrics
@@ -22,15 +23,21 @@ export class PartitionGauges {
 
   set(state: PartitionState): void {
     const { openMinutes, windowBytes, activeSeries, completeThrough, lagSeconds } = this.#metrics
-    openMinutes.set(this.#label, state.openMinutes)
-    windowBytes.set(this.#label, state.windowBytes)
-    activeSeries.set(this.#label, state.activeSeries)
-    completeThrough.set(this.#label, state.completeThroughMs / 1000)
-    lagSeconds.set(this.#label, state.lagMs / 1000)
+    const show = (gauge: typeof openMinutes, name: keyof PartitionState, unit = 1): void => {
+      // An idle partition changes none of them, and is asked for once a second.
+      if (this.#shown[name] !== state[name]) gauge.set(this.#label, state[name] / unit)
+    }
+    show(openMinutes, 'openMinutes')
+    show(windowBytes, 'windowBytes')
+    show(activeSeries, 'activeSeries')
+    show(completeThrough, 'completeThroughMs', 1_000)
+    show(lagSeconds, 'lagMs', 1_000)
+    this.#shown = state
   }
 
   remove(): void {
     const { openMinutes, windowBytes, activeSeries, completeThrough, lagSeconds } = this.#metrics
+    this.#shown = {}
     for (const gauge of [openMinutes, windowBytes, activeSeries, completeThrough, lagSeconds]) gauge.remove(this.#label)
   }
 }

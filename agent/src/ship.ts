@@ -44,6 +44,8 @@ export interface ShipperDeps {
   readonly metrics: AgentMetrics
   /** In [0, 1). */
   readonly random: () => number
+  /** By default zstd. */
+  readonly compress?: (body: Buffer) => Buffer
 }
 
 export interface Shipper {
@@ -53,7 +55,7 @@ export interface Shipper {
 }
 
 export function createShipper(config: { requestTimeoutMs: number }, deps: ShipperDeps): Shipper {
-  const { queue, client, clock, log, metrics } = deps
+  const { queue, client, clock, log, metrics, compress = compressed } = deps
   const stopping = new AbortController()
   let wake = Promise.withResolvers<void>()
   let shippedThrough = 0
@@ -106,8 +108,7 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
     try {
       const blocks = batches.map(({ block }) => block).sort((a, b) => a.startMs - b.startMs)
       const body = encodeSampleBatch({ serverId: serverIdOf(batches), sentAtMs: clock.nowMs(), blocks })
-      const compressed = zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } })
-      const verdict = await client.post(compressed, { timeoutMs, signal })
+      const verdict = await client.post(compress(body), { timeoutMs, signal })
       queue.forget(batches)
       count(verdict, batches)
     } catch (error) {
@@ -181,6 +182,10 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
       client.close()
     },
   }
+}
+
+function compressed(body: Buffer): Buffer {
+  return zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } })
 }
 
 /** A whole number anywhere from 0 to below the exponential bound: 1 s, 2 s, 4 s ... 60 s. */

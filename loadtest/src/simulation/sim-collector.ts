@@ -2,7 +2,6 @@
  * A collector as a process: the real judging (accept-batch.ts) and gathering (linger.ts) behind a door without HTTP. What it has
  * acknowledged is noted when it answers, whether or not the answer arrives.
  */
-import { zstdDecompressSync } from 'node:zlib'
 import { RetryableError, type Verdict } from '@minutely/agent/collector-client'
 import { ActiveSeries } from '@minutely/collector-api/accept/active-series'
 import { SeriesListCache } from '@minutely/collector-api/accept/series-list-cache'
@@ -78,14 +77,13 @@ export class SimCollector {
 
   async #answer(body: Buffer): Promise<Verdict> {
     const { world, process, sampleLog, ledger } = this.#deps
-    const { plain, batch } = openBody(body)
+    const { serverId, blocks } = openBody(body)
     try {
       const known = { cache: this.#cache, activeSeries: this.#activeSeries }
       const deps = { clock: process.clock, sampleLog, ...known, config: simCollectorConfig }
-      const { acceptedCount, rejections, sections } = acceptBatch(plain, 'avro', deps)
+      const { acceptedCount, rejections, sections } = acceptBatch(body, 'avro', deps)
       await this.#linger.append(sections)
       if (acceptedCount === 0) return { kind: 'refused', status: 422, message: 'nothing acceptable' }
-      const { serverId, blocks } = batch
       const isWhole = rejections.total === 0
       if (isWhole)
         for (const block of blocks)
@@ -101,14 +99,13 @@ export class SimCollector {
   }
 }
 
-const opened = new WeakMap<Buffer, { plain: Buffer; batch: SampleBatch }>()
+const opened = new WeakMap<Buffer, SampleBatch>()
 
 /** A body is sent and looked at several times. */
-export function openBody(body: Buffer): { plain: Buffer; batch: SampleBatch } {
+export function openBody(body: Buffer): SampleBatch {
   let found = opened.get(body)
   if (found === undefined) {
-    const plain = zstdDecompressSync(body)
-    found = { plain, batch: decodeSampleBatch(plain) }
+    found = decodeSampleBatch(body)
     opened.set(body, found)
   }
   return found

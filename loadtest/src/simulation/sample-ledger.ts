@@ -20,6 +20,8 @@ export interface LedgerMinute {
 
 export class SampleLedger {
   readonly #minutes = new Map<string, LedgerMinute>()
+  /** Samples come in order of time, series after series. */
+  #last: LedgerMinute | undefined
   acknowledgedCount = 0
 
   get minutes(): Iterable<LedgerMinute> {
@@ -42,6 +44,9 @@ export class SampleLedger {
 
   #minute(serverId: string, series: SeriesRef, atMs: number): LedgerMinute {
     const startMs = Math.floor(atMs / minuteMs) * minuteMs
+    const last = this.#last
+    if (last?.minuteMs === startMs && last.serverId === serverId && last.series.metricId === series.metricId)
+      return last
     const key = ledgerKey(serverId, series, startMs)
     let minute = this.#minutes.get(key)
     if (minute === undefined) {
@@ -50,6 +55,7 @@ export class SampleLedger {
       minute = { identity, serverId, series, minuteMs: startMs, attemptedAtMs: never(), acknowledgedAtMs: never() }
       this.#minutes.set(key, minute)
     }
+    this.#last = minute
     return minute
   }
 }

@@ -22,6 +22,8 @@ type Undo = readonly (readonly [key: string, before: unknown])[]
 export class SimDatabase {
   readonly world: SimWorld
   readonly #values = new Map<string, unknown>()
+  /** The same by prefix, each up to its first blank. */
+  readonly #tables = new Map<string, Map<string, unknown>>()
   readonly #undo: Undo[] = []
   readonly #locks = new Map<string, SimTransaction>()
   readonly #queues = new Map<string, (() => void)[]>()
@@ -40,9 +42,7 @@ export class SimDatabase {
   }
 
   entries<T>(prefix: string): [string, T][] {
-    const found: [string, T][] = []
-    for (const [key, value] of this.#values) if (key.startsWith(prefix)) found.push([key, value as T])
-    return found
+    return [...(this.#table(prefix) as Map<string, T>)]
   }
 
   /** One transaction, one statement after the other. */
@@ -144,6 +144,7 @@ export class SimDatabase {
   end(transaction: SimTransaction): void {
     this.#open.delete(transaction)
     this.unlock(transaction, transaction.locks)
+    transaction.forget()
   }
 
   /** Loses the last commits. */
@@ -165,8 +166,20 @@ export class SimDatabase {
   }
 
   #put(key: string, value: unknown): void {
-    if (value === undefined) this.#values.delete(key)
-    else this.#values.set(key, value)
+    const table = this.#table(key.slice(0, key.indexOf(' ') + 1))
+    for (const values of [this.#values, table]) {
+      if (value === undefined) values.delete(key)
+      else values.set(key, value)
+    }
+  }
+
+  #table(prefix: string): Map<string, unknown> {
+    let table = this.#tables.get(prefix)
+    if (table === undefined) {
+      table = new Map()
+      this.#tables.set(prefix, table)
+    }
+    return table
   }
 }
 
@@ -178,6 +191,7 @@ export class SimTransaction {
   readonly #database: SimDatabase
   readonly #process: SimProcess
   #isAborted = false
+  #isEnded = false
   #cancelIdle: () => void = () => {}
 
   constructor(database: SimDatabase, process: SimProcess) {
@@ -186,7 +200,10 @@ export class SimTransaction {
     this.beganUs = database.world.nowMs * 1_000
     // What is on its way to the server still gets there.
     const { world } = database
-    process.onDeath(() => void world.clock.schedule(world.random.below(30), () => this.abort()))
+    process.onDeath(() => {
+      const delayMs = world.random.below(30)
+      if (!this.#isEnded) world.clock.schedule(delayMs, () => this.abort())
+    })
   }
 
   get<T>(key: string): T | undefined {
@@ -233,6 +250,13 @@ export class SimTransaction {
       this.#cancelIdle()
       await this.#database.answer('commit')
     })
+  }
+
+  /** A process remembers its transactions until it dies: then this one is small. */
+  forget(): void {
+    this.#isEnded = true
+    this.writes.clear()
+    this.locks.clear()
   }
 
   abort(): void {

@@ -93,7 +93,11 @@ export class SimLogStorage {
   /** Readable records from a position on. */
   readable(log: PartitionLog, position: number): StoredRecord[] {
     const { nowMs } = this.#world
-    return log.records.filter((record) => record.position >= position && record.readableAtMs <= nowMs)
+    const { records } = log
+    // Neither goes back from one record to the next.
+    const from = firstOf(records, (record) => record.position >= position)
+    const to = firstOf(records, (record) => record.readableAtMs > nowMs)
+    return records.slice(from, to)
   }
 
   /** Retention overran the readers: the older part goes. */
@@ -124,6 +128,17 @@ export class SimLogStorage {
     }
     this.#world.note('log', `${nameOf(log)} lost ${records.length} records: ${why.reason}`)
   }
+}
+
+/** Where a condition begins to hold, which then holds to the end. */
+function firstOf<T>(list: readonly T[], holds: (one: T) => boolean): number {
+  let [from, to] = [0, list.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (holds(list[middle] as T)) to = middle
+    else from = middle + 1
+  }
+  return from
 }
 
 export function nameOf({ topic, partition }: LogPartition): string {

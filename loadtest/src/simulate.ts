@@ -1,7 +1,6 @@
 /** `npm run simulate`: many seeds on all cores and a verdict, or one seed with its trace; see simulation/simulate-options.ts. */
-import { fileURLToPath } from 'node:url'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { runSeed, type SeedResult } from './simulation/run-seed.ts'
+import { runSeeds } from './simulation/run-seeds.ts'
 import { readSimulateOptions, type SimulateOptions, usage } from './simulation/simulate-options.ts'
 import { soundVariant, variantNamed } from './simulation/variants.ts'
 
@@ -9,8 +8,7 @@ const linesMax = 10
 const progressEveryMs = 10_000
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
-if (isMainThread) process.exitCode = await main()
-else await work(workerData as SimulateOptions)
+process.exitCode = await main()
 
 async function main(): Promise<number> {
   const options = optionsOrExit()
@@ -32,7 +30,7 @@ async function runMany(options: SimulateOptions): Promise<number> {
   const wrong: SeedResult[] = []
   const totals = { seeds: 0, acknowledged: 0, finals: 0 }
   let saidMs = startedMs
-  await onAllCores(options, (result) => {
+  await runSeeds(options, (result) => {
     totals.seeds++
     totals.acknowledged += result.acknowledged
     totals.finals += result.finals
@@ -59,41 +57,6 @@ async function runMany(options: SimulateOptions): Promise<number> {
   if (isSound) return wrong.length === 0 ? 0 : 1
   say(wrong.length > 0 ? `${variantName} is caught` : `${variantName} is not caught`)
   return wrong.length > 0 ? 0 : 1
-}
-
-/** Each thread takes every n-th seed. `onResult` returns true to end early. */
-async function onAllCores(options: SimulateOptions, onResult: (result: SeedResult) => boolean): Promise<void> {
-  const workers = Array.from({ length: Math.min(options.workers, options.count) }, (_, index) => {
-    const own = { ...options, from: options.from + index, workers: Math.min(options.workers, options.count) }
-    return new Worker(fileURLToPath(import.meta.url), {
-      workerData: { ...own, count: Math.ceil((options.count - index) / own.workers) },
-    })
-  })
-  const end = (): void => {
-    for (const worker of workers) void worker.terminate()
-  }
-  await Promise.all(
-    workers.map(
-      (worker) =>
-        new Promise<void>((resolve, reject) => {
-          worker.on('message', (result: SeedResult) => {
-            if (onResult(result)) end()
-          })
-          worker.on('error', reject)
-          worker.on('exit', () => resolve())
-        }),
-    ),
-  ).finally(end)
-}
-
-async function work({ from, count, workers, variantName }: SimulateOptions): Promise<void> {
-  const variant = variantNamed(variantName) ?? soundVariant
-  let seed = from
-  // A broken assertion of ours ends the thread; it must say where.
-  process.on('unhandledRejection', (error: Error) => {
-    throw new Error(`seed ${seed}: ${error.message}`, { cause: error })
-  })
-  for (let index = 0; index < count; index++, seed += workers) parentPort?.postMessage(await runSeed(seed, { variant }))
 }
 
 function optionsOrExit(): SimulateOptions {

@@ -152,6 +152,18 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
     assert.deepEqual(await storage.table(), modelOf(...parts))
   })
 
+  test(`${name}: owners are counted that were begun in a row and have not finished, whoever they are`, async () => {
+    const storage = await subject.create()
+    const [one, other] = [storage.open(), storage.open()]
+    const elsewhere = { ...partition, partition: 1 }
+    await one.finishRun(partition)
+    assert.deepEqual([await one.beginRun(partition), await other.beginRun(partition)], [1, 2])
+    assert.deepEqual([await one.beginRun(elsewhere), await other.beginRun(partition)], [1, 3])
+    await other.finishRun(partition)
+    await one.finishRun(partition)
+    assert.deepEqual([await one.beginRun(partition), await other.beginRun(elsewhere)], [1, 2])
+  })
+
   test(`${name}: a gap moves the version, and one of a log that began anew sets the position back`, async () => {
     const storage = await subject.create()
     const owner = new Owner(storage.open())

@@ -42,12 +42,17 @@ export interface FaultPlan {
   readonly ringRestarts: number
   readonly retentionOverruns: number
   readonly topicsMadeAnew: number
+  /** Records of the log that end whoever folds them, and that do not decode (sim-bad-records.ts). */
+  readonly deadlyRecords: number
+  readonly poisonRecords: number
   /** Few rows a partition and small reads: minutes go early, batches end anywhere. */
   readonly tight: boolean
 }
 
 export function drawFaultPlan(seed: number): FaultPlan {
   const random = new SimRandom(seed ^ 0x5eed)
+  // Kinds that came later have a stream of their own: the rest of a seed's plan stays what it was.
+  const ofRecords = new SimRandom(seed ^ 0xbad)
   /** Absent, or up to the given. */
   const rate = (max: number): number => (random.chance(0.5) ? 0 : max * random.next())
   const count = (max: number, share = 0.5): number => (random.chance(share) ? random.between(1, max) : 0)
@@ -87,8 +92,15 @@ export function drawFaultPlan(seed: number): FaultPlan {
     ringRestarts: count(2, 0.3),
     retentionOverruns: count(1, 0.1),
     topicsMadeAnew: count(1, 0.1),
+    deadlyRecords: ofRecords.chance(0.1) ? ofRecords.between(1, 2) : 0,
+    poisonRecords: ofRecords.chance(0.1) ? ofRecords.between(1, 4) : 0,
     tight: random.chance(0.3),
   }
+}
+
+/** Where nothing is bad runs are not counted either: the seeds from before it are the same runs. */
+export function hasBadRecords({ deadlyRecords, poisonRecords }: FaultPlan): boolean {
+  return deadlyRecords + poisonRecords > 0
 }
 
 /** Half of the hosts are right; the others a little or very wrong. More than 5 min ahead is refused by the collector. */

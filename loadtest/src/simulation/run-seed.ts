@@ -7,12 +7,14 @@
 import { createAgentMetrics } from '@minutely/agent/metrics'
 import { createCollectorMetrics } from '@minutely/collector-api/metrics'
 import { createLogger } from '@minutely/lib/logging'
+import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
 import { Registry } from 'prom-client'
 import { drawFaultPlan, type FaultPlan } from './fault-plan.ts'
 import { SampleLedger } from './sample-ledger.ts'
 import { startAgent } from './sim-agent.ts'
 import { startAggregator } from './sim-aggregator.ts'
+import { SimBadRecords } from './sim-bad-records.ts'
 import { checkRun } from './sim-checker.ts'
 import { SimCollector } from './sim-collector.ts'
 import { SimDatabase } from './sim-database.ts'
@@ -24,7 +26,7 @@ import { SimReader } from './sim-reader.ts'
 import { SimRedis } from './sim-redis.ts'
 import { repairRing } from './sim-ring-repair.ts'
 import { completeThroughMs } from './sim-tables.ts'
-import { makeTrouble } from './sim-trouble.ts'
+import { dieOf, makeTrouble } from './sim-trouble.ts'
 import { clockText, SimWorld, simStartMs } from './sim-world.ts'
 import { soundVariant, type Variant } from './variants.ts'
 
@@ -70,6 +72,7 @@ export class SimRun {
   readonly group: SimGroup
   readonly database: SimDatabase
   readonly redis: SimRedis
+  readonly badRecords: SimBadRecords
   readonly reader: SimReader
   readonly collectors: SimCollector[] = []
   readonly agents: SimProcess[] = []
@@ -92,16 +95,10 @@ export class SimRun {
     this.group = new SimGroup(world, this.storage)
     this.database = new SimDatabase(world)
     this.redis = new SimRedis(world)
+    const { storage, group, database, redis } = this
+    this.badRecords = new SimBadRecords({ world, storage, group, database })
     const process = new SimProcess('reader', world)
-    this.reader = new SimReader({
-      world,
-      process,
-      ledger: this.ledger,
-      database: this.database,
-      storage: this.storage,
-      redis: this.redis,
-    })
-    const { database, redis } = this
+    this.reader = new SimReader({ world, process, ledger: this.ledger, database, storage, redis })
     void repairRing({ database, redis, process: new SimProcess('repair', world) })
     void this.reader.run()
     for (let index = 0; index < collectorCount; index++) this.startCollector(index)
@@ -170,7 +167,8 @@ export class SimRun {
     const { world, storage, group, database, redis } = this
     const process = this.#process('aggregator', index)
     this.aggregators[index] = process
-    startAggregator({ world, process, storage, group, database, redis, log, variant: this.#variant })
+    const die = (record: LogPartition & { readonly position: number }): void => dieOf(record, index, this)
+    startAggregator({ world, process, storage, group, database, redis, log, variant: this.#variant, die })
   }
 
   #process(role: string, index: number, skewMs?: number): SimProcess {

@@ -5,8 +5,9 @@ import type { LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
 import { Registry } from 'prom-client'
 import type { SimDatabase } from './sim-database.ts'
+import { SimFoldTrial } from './sim-fold-trial.ts'
 import type { SimGroup } from './sim-group.ts'
-import { SimSampleLog } from './sim-log.ts'
+import { type SimLogDeps, SimSampleLog } from './sim-log.ts'
 import type { SimLogStorage } from './sim-log-storage.ts'
 import { SimMinuteStore } from './sim-minute-store.ts'
 import type { SimProcess } from './sim-process.ts'
@@ -25,6 +26,7 @@ export interface SimAggregatorDeps {
   readonly redis: SimRedis
   readonly log: Logger
   readonly variant: Variant
+  readonly die: NonNullable<SimLogDeps['die']>
 }
 
 /** Nobody watches. */
@@ -48,8 +50,8 @@ export function startAggregator(deps: SimAggregatorDeps): void {
     trustsIds,
     beforeCommit: beforeCommit && ((push) => beforeCommit(push, ring)),
   })
-  const parts = { sampleLog: plainLog, minuteStore }
-  const wrapped = variant.wrap?.(parts) ?? parts
+  const parts = { sampleLog: plainLog, minuteStore, trial: new SimFoldTrial(world, process) }
+  const wrapped = { ...parts, ...variant.wrap?.(parts) }
   const { clock } = process
   const base = { clock, log, registry: new Registry(), random: world.random.next }
   const aggregator = createAggregator(configFor(world), { ...base, ...wrapped, live: nobody, ring })

@@ -7,6 +7,7 @@ import type { LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs, secondMs, secondsPerMinute } from '@minutely/schema/limits'
 import { decodeSampleRecord } from '@minutely/schema/sample-codec'
 import { type LedgerMinute, type SampleLedger, sampleValue } from './sample-ledger.ts'
+import type { SimBadRecords } from './sim-bad-records.ts'
 import { forEachSample } from './sim-collector.ts'
 import type { SimDatabase } from './sim-database.ts'
 import { type DestroyedRecord, nameOf, type SimLogStorage } from './sim-log-storage.ts'
@@ -29,6 +30,7 @@ export interface CheckedRun {
   readonly database: SimDatabase
   readonly storage: SimLogStorage
   readonly redis: SimRedis
+  readonly badRecords: SimBadRecords
 }
 
 /** @returns one line for each minute that is wrong. */
@@ -41,7 +43,7 @@ export function checkRun(run: CheckedRun): string[] {
     const problem = minuteProblem(minute, found, (second) => lost.excuse(minute, second))
     if (problem !== undefined) problems.push(`${describeMinute(minute)}: ${problem}`)
   }
-  return [...problems, ...orphans(run), ...ringProblems(run)]
+  return [...problems, ...orphans(run), ...ringProblems(run), ...run.badRecords.check()]
 }
 
 export function describeMinute({ serverId, series, minuteMs: atMs }: LedgerMinute): string {
@@ -88,6 +90,7 @@ class LostSamples {
   constructor(run: CheckedRun) {
     this.#gaps = run.database.entries<GapRow>(gapPrefix).map(([, gap]) => gap)
     for (const record of run.storage.destroyed) {
+      if (record.isBad) continue
       for (const { serverId, ...block } of decodeSampleRecord(record.payload).sections) {
         forEachSample(block, (series, atMs) => {
           const key = `${serverId} ${series.metricId} ${atMs}`

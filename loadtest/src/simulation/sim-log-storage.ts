@@ -7,10 +7,17 @@ import {
   type LogPartition,
   type LogRecord,
   LogUnavailableError,
+  type NewDeadLetter,
 } from '@minutely/lib/sample-log/sample-log'
 import type { SimWorld } from './sim-world.ts'
 
-interface StoredRecord extends LogRecord {
+export interface NewRecord extends Pick<LogRecord, 'payload' | 'unreadable'> {
+  /** Nobody can fold it (sim-bad-records.ts). */
+  readonly isBad?: boolean
+  readonly isDeadly?: boolean
+}
+
+export interface StoredRecord extends LogRecord, NewRecord {
   readonly readableAtMs: number
 }
 
@@ -30,6 +37,7 @@ export interface PartitionLog extends LogPartition {
 export interface DestroyedRecord extends LogPartition {
   readonly position: number
   readonly payload: Buffer
+  readonly isBad: boolean
   readonly reason: 'retention' | 'rewound'
   /** Of a log that was made anew: the database has something by which to know it. */
   isMissed: boolean
@@ -44,6 +52,7 @@ const unreadableMsMax = 600
 export class SimLogStorage {
   readonly partitions = new Map<string, PartitionLog>()
   readonly destroyed: DestroyedRecord[] = []
+  readonly letters: NewDeadLetter[] = []
   readonly #world: SimWorld
 
   constructor(world: SimWorld) {
@@ -75,14 +84,14 @@ export class SimLogStorage {
   }
 
   /** @returns when it can be read. */
-  append(partition: LogPartition, payload: Buffer): number {
+  append(partition: LogPartition, record: NewRecord): number {
     const { nowMs, random } = this.#world
     const log = this.get(partition)
     const last = log.records.at(-1)
     const appendedAtMs = Math.max(nowMs, last?.appendedAtMs ?? 0)
     const readableAtMs = Math.max(nowMs + random.skewed(unreadableMsMax), last?.readableAtMs ?? 0)
     if (random.chance(0.05)) log.end += random.between(1, 3)
-    log.records.push({ position: log.end, appendedAtMs, payload, readableAtMs })
+    log.records.push({ ...record, position: log.end, appendedAtMs, readableAtMs })
     log.end++
     this.#world.clock.schedule(readableAtMs - nowMs, () => {
       for (const wake of [...log.waiting]) wake()
@@ -123,8 +132,8 @@ export class SimLogStorage {
   ): void {
     const { topic, partition } = log
     const destroyedAtMs = this.#world.nowMs
-    for (const { position, payload } of records) {
-      this.destroyed.push({ topic, partition, position, payload, destroyedAtMs, ...why })
+    for (const { position, payload, isBad = false } of records) {
+      this.destroyed.push({ topic, partition, position, payload, isBad, destroyedAtMs, ...why })
     }
     this.#world.note('log', `${nameOf(log)} lost ${records.length} records: ${why.reason}`)
   }

@@ -4,7 +4,7 @@
  */
 import { LogTrail } from '@minutely/lib/kafka-log/log-trail'
 import type { LogAnchor, LogGap, LogPartition, LogRecord } from '@minutely/lib/sample-log/sample-log'
-import type { PartitionLog, SimLogStorage } from './sim-log-storage.ts'
+import type { PartitionLog, SimLogStorage, StoredRecord } from './sim-log-storage.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** As with the defaults of the log on Kafka: less than a topic is absent that is made anew. */
@@ -40,7 +40,7 @@ export class SimLogView {
   }
 
   /** What there is from where it was sought. @throws when there is no such partition now. */
-  look(): { readonly log: PartitionLog; readonly gap?: LogGap; readonly found: readonly LogRecord[] } {
+  look(): { readonly log: PartitionLog; readonly gap?: LogGap; readonly found: readonly StoredRecord[] } {
     const log = this.#log()
     const { storage, world } = this.#deps
     const position = this.#next

@@ -10,12 +10,15 @@ import {
   type LogConsumer,
   type LogPartition,
   type LogRead,
+  type LogRecord,
   LogUnavailableError,
+  type NewDeadLetter,
   type PartitionHandler,
   type SampleLog,
 } from '@minutely/lib/sample-log/sample-log'
+import { deadlyPayload } from './sim-bad-records.ts'
 import type { SimGroup } from './sim-group.ts'
-import { nameOf, type PartitionLog, type SimLogStorage } from './sim-log-storage.ts'
+import { nameOf, type PartitionLog, type SimLogStorage, type StoredRecord } from './sim-log-storage.ts'
 import { SimLogView } from './sim-log-view.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { SimWorld } from './sim-world.ts'
@@ -29,6 +32,8 @@ export interface SimLogDeps {
   readonly partitionCount: number
   /** A position is taken for the same record, whatever happened to the log. */
   readonly trustsPositions?: boolean | undefined
+  /** The process folds a record that is deadly. Whoever does not fold needs none. */
+  readonly die?: (record: LogPartition & { readonly position: number }) => void
 }
 
 export class SimSampleLog implements SampleLog {
@@ -39,9 +44,7 @@ export class SimSampleLog implements SampleLog {
   constructor(deps: SimLogDeps) {
     this.#deps = deps
     this.deadLetters = {
-      add: async () => {
-        throw new Error('BUG: nothing unreadable is ever appended')
-      },
+      add: (letter) => deps.process.call(() => this.#setAside(letter)),
       list: async function* () {},
       replay: async () => {},
     }
@@ -75,6 +78,15 @@ export class SimSampleLog implements SampleLog {
     return new SimLogConsumer(this.#deps)
   }
 
+  async #setAside(letter: NewDeadLetter): Promise<void> {
+    const { world, storage, process } = this.#deps
+    await world.delay(world.random.skewed(80))
+    if (world.chance(world.faults.appendFails)) throw new LogUnavailableError('the brokers cannot be reached')
+    storage.letters.push(letter)
+    world.note(process.name, `set aside ${nameOf(letter)} ${letter.position}: ${letter.reason}`)
+    if (world.chance(world.faults.appendFails)) throw new LogUnavailableError('no answer from the brokers')
+  }
+
   async #append(records: readonly LogAppend[]): Promise<void> {
     const { world, storage, process } = this.#deps
     const { random, faults } = world
@@ -88,7 +100,7 @@ export class SimSampleLog implements SampleLog {
         // Each partition has a broker of its own.
         await world.delay(slowMs === 0 ? 0 : random.below(slowMs))
         if (isPartial && random.chance(0.5)) return
-        readableAtMs = Math.max(readableAtMs, storage.append(record, record.payload))
+        readableAtMs = Math.max(readableAtMs, storage.append(record, { payload: record.payload }))
         world.note('log', `${nameOf(record)} has ${storage.get(record).end - 1} of ${process.name}`)
       }),
     )
@@ -160,11 +172,7 @@ class SimLogConsumer implements LogConsumer {
       if (gap !== undefined) return { records: [], nextPosition: gap.toPosition, atEnd: false, gap }
       if (found.length > 0) {
         const count = faults.tight ? random.between(1, 4) : random.between(1, 60)
-        const records = found.slice(0, count).map(({ position: at, appendedAtMs, payload }) => ({
-          position: at,
-          appendedAtMs,
-          payload,
-        }))
+        const records = found.slice(0, count).map((record) => this.#handOut(record, partition))
         const nextPosition = (records.at(-1)?.position ?? position) + 1
         world.note(process.name, `read ${nameOf(partition)} ${records[0]?.position} to ${nextPosition - 1}`)
         const atEnd = count >= found.length
@@ -187,6 +195,13 @@ class SimLogConsumer implements LogConsumer {
     const view = new SimLogView(partition, this.#deps)
     this.#views.set(nameOf(partition), view)
     return view
+  }
+
+  #handOut(record: StoredRecord, { topic, partition }: LogPartition): LogRecord {
+    const { position, appendedAtMs, unreadable } = record
+    const die = (): void => this.#deps.die?.({ topic, partition, position })
+    const payload = record.isDeadly === true ? deadlyPayload(record.payload, die) : record.payload
+    return { position, appendedAtMs, payload, ...(unreadable && { unreadable }) }
   }
 
   #answerMs(): number {

@@ -10,7 +10,8 @@ import { SimProcess } from './sim-process.ts'
 import { minutePrefix, seriesKeyOf } from './sim-tables.ts'
 import { SimWorld } from './sim-world.ts'
 
-const calm: FaultPlan = { ...drawFaultPlan(1), faultyMs: 0 }
+/** With a bad record, as runs are counted only then. */
+const calm: FaultPlan = { ...drawFaultPlan(1), faultyMs: 0, poisonRecords: 1 }
 const cpu = { metricId: 'cpu', labels: {} }
 const cpuKey = seriesKeyOf(seriesIdentity({ tenantId: 'default', serverId: 'web' }, cpu))
 

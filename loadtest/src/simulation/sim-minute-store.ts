@@ -29,7 +29,7 @@ import { nameOf } from './sim-log-storage.ts'
 import { copyRows, mergeRows } from './sim-minute-rows.ts'
 import type { SimProcess } from './sim-process.ts'
 import { lockProgress, resetProgress, saveProgress, touchProgress } from './sim-progress.ts'
-
+import { beginRun, finishRun } from './sim-runs.ts'
 import {
   gapPrefix,
   nextSeriesIdKey,
@@ -96,13 +96,12 @@ export class SimMinuteStore implements MinuteStore {
     )
   }
 
-  /** Records that end their reader are not simulated: nobody has to be careful. */
-  beginRun(): Promise<number> {
-    return Promise.resolve(1)
+  beginRun(partition: LogPartition): Promise<number> {
+    return beginRun(partition, { database: this.#database, process: this.#process })
   }
 
-  finishRun(): Promise<void> {
-    return Promise.resolve()
+  finishRun(partition: LogPartition): Promise<void> {
+    return finishRun(partition, { database: this.#database, process: this.#process })
   }
 
   async announce(added: readonly SlotEntry[], progress: KnownProgress): Promise<ProgressVersion> {

@@ -30,8 +30,9 @@ export class SimProcess {
     else this.#waiting.push(callback)
   }
 
-  /** What the outside does for this process. */
+  /** What the outside does for this process: nothing any more for one that has just died and does not know it. */
   call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isDead) return new Promise(() => {})
     return new Promise((resolve, reject) => {
       work().then(
         (value) => this.receive(() => resolve(value)),

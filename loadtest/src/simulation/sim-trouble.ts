@@ -2,6 +2,7 @@
 import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import type { SimRun } from './run-seed.ts'
 import type { SimDatabase } from './sim-database.ts'
+import { nameOf } from './sim-log-storage.ts'
 import { type ProgressRow, progressKey } from './sim-tables.ts'
 import { simStartMs } from './sim-world.ts'
 
@@ -29,6 +30,8 @@ export function makeTrouble(run: SimRun): void {
   if (faults.partitionCountLater > faults.partitionCount) {
     clock.schedule(Math.floor(faults.faultyMs / 2), () => addPartitions(run))
   }
+  at(faults.deadlyRecords, () => run.badRecords.appendDeadly())
+  at(faults.poisonRecords, () => run.badRecords.appendPoison())
 }
 
 function crashAgent(run: SimRun): void {
@@ -51,7 +54,21 @@ function crashAggregator(run: SimRun): void {
   const victim = aggregators[index]
   if (victim === undefined || victim.isDead) return
   kill(run, victim)
-  world.clock.schedule(world.random.between(100, 30_000), () => run.startAggregator(index))
+  restartAggregator(run, index)
+}
+
+function restartAggregator(run: SimRun, index: number): void {
+  run.world.clock.schedule(run.world.random.between(100, 30_000), () => run.startAggregator(index))
+}
+
+/** By a record, in the middle of folding it. */
+export function dieOf(record: LogPartition & { readonly position: number }, index: number, run: SimRun): void {
+  const victim = run.aggregators[index]
+  if (victim === undefined || victim.isDead) return
+  run.world.note(victim.name, `dies of ${nameOf(record)} ${record.position}`)
+  run.badRecords.died(victim, record)
+  kill(run, victim)
+  restartAggregator(run, index)
 }
 
 function pauseAggregator(run: SimRun): void {

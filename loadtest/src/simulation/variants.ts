@@ -2,11 +2,12 @@
  * Aggregators that are broken on purpose, made from the outside by wrapping what the real one is given: each a mistake that the order of
  * aggregator/src/consume.ts forbids. A simulation that does not catch them within some hundred seeds is too tame.
  */
+import type { FoldTrial } from '@minutely/aggregator/fold-trial'
 import type { mergeRow } from '@minutely/aggregator/merge-minute'
 import type { MinuteStore } from '@minutely/aggregator/minute-store'
 import type { RingPush } from '@minutely/aggregator/ring-push'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
-import type { LogConsumer, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import type { LogConsumer, LogPartition, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { decodeSampleRecord } from '@minutely/schema/sample-codec'
 import type { FaultPlan } from './fault-plan.ts'
 import { nameOf } from './sim-log-storage.ts'
@@ -14,13 +15,14 @@ import { nameOf } from './sim-log-storage.ts'
 export interface VariantParts {
   readonly sampleLog: SampleLog
   readonly minuteStore: MinuteStore
+  readonly trial: Pick<FoldTrial, 'fold' | 'stop'>
 }
 
 export interface Variant {
   readonly name: string
   /** What is wrong with it. */
   readonly mistake: string
-  readonly wrap?: (parts: VariantParts) => VariantParts
+  readonly wrap?: (parts: VariantParts) => Partial<VariantParts>
   readonly merge?: typeof mergeRow
   readonly trustsIds?: boolean
   readonly trustsPositions?: boolean
@@ -36,18 +38,20 @@ export const brokenVariants: readonly Variant[] = [
   {
     name: 'commit-before-store',
     mistake: 'the position is written, in log and store, before the minutes are',
-    wrap: ({ sampleLog, minuteStore }) => {
+    wrap: ({ minuteStore }) => {
       const store: MinuteStore['store'] = async (flush, deps) => {
         const { version } = await minuteStore.store({ ...flush, minutes: [] }, deps)
         return minuteStore.store({ ...flush, version }, deps)
       }
-      return { sampleLog, minuteStore: storeWith(minuteStore, { store }) }
+      return { minuteStore: storeWith(minuteStore, { store }) }
     },
   },
   {
     name: 'watermark-by-host-clock',
     mistake: "a minute closes by the newest sample's own time instead of the log's append time",
-    wrap: ({ sampleLog, minuteStore }) => {
+    // It looks into the records itself.
+    faults: { deadlyRecords: 0, poisonRecords: 0 },
+    wrap: ({ sampleLog }) => {
       const sampleLogByHosts = logWith(sampleLog, (consumer) => ({
         read: async (request) => {
           const batch = await consumer.read(request)
@@ -57,7 +61,7 @@ export const brokenVariants: readonly Variant[] = [
           }
         },
       }))
-      return { sampleLog: sampleLogByHosts, minuteStore }
+      return { sampleLog: sampleLogByHosts }
     },
   },
   {
@@ -88,6 +92,24 @@ export const brokenVariants: readonly Variant[] = [
     mistake: 'the ring learns of minutes before their transaction is committed',
     beforeCommit: async ({ identity, copied, merged }, ring) => {
       for (const rows of [copied, merged]) if (rows.count > 0) await ring.push(identity, rows)
+    },
+  },
+  {
+    name: 'never-careful',
+    mistake: 'however many owners of a partition have died, the next one folds what they did',
+    faults: { deadlyRecords: 1 },
+    wrap: ({ minuteStore }) => {
+      const beginRun = (partition: LogPartition): Promise<number> => minuteStore.beginRun(partition).then(() => 1)
+      return { minuteStore: storeWith(minuteStore, { beginRun }) }
+    },
+  },
+  {
+    name: 'accuses-by-deaths',
+    mistake: 'that owners died is taken for a verdict on the records that the next one reads',
+    faults: { deadlyRecords: 1 },
+    wrap: ({ trial }) => {
+      const fold: FoldTrial['fold'] = async () => ({ kind: 'died', how: 'as the owners before it' })
+      return { trial: { fold, stop: () => trial.stop() } }
     },
   },
 ]

@@ -8,6 +8,8 @@ export interface FaultPlan {
   /** Agents send for so long, and faults happen for so long, ms. */
   readonly sendingMs: number
   readonly faultyMs: number
+  /** One process, and log and store are one database (sim-embedded-log.ts). */
+  readonly embedded: boolean
   readonly serverCount: number
   readonly aggregatorCount: number
   readonly topicCount: number
@@ -49,7 +51,27 @@ export interface FaultPlan {
   readonly tight: boolean
 }
 
+/** Of it a process crashes only as a whole, the database is no other machine's, and nobody else has a share. */
+export const embeddedPlan = {
+  embedded: true,
+  aggregatorCount: 1,
+  topicCount: 1,
+  collectorCrashes: 0,
+  aggregatorCrashes: 4,
+  aggregatorPauses: 0,
+  rebalances: 0,
+  storeRewinds: 0,
+  retentionOverruns: 0,
+  topicsMadeAnew: 0,
+} satisfies Partial<FaultPlan>
+
 export function drawFaultPlan(seed: number): FaultPlan {
+  const plan = drawDistributedPlan(seed)
+  const isEmbedded = new SimRandom(seed ^ 0xe3bed).chance(0.1)
+  return isEmbedded ? { ...plan, ...embeddedPlan, partitionCountLater: plan.partitionCount } : plan
+}
+
+function drawDistributedPlan(seed: number): FaultPlan {
   const random = new SimRandom(seed ^ 0x5eed)
   // Kinds that came later have a stream of their own: the rest of a seed's plan stays what it was.
   const ofRecords = new SimRandom(seed ^ 0xbad)
@@ -60,6 +82,7 @@ export function drawFaultPlan(seed: number): FaultPlan {
   const partitionCount = random.between(1, 2)
   const sendingMs = random.between(120, 300) * 1_000
   return {
+    embedded: false,
     sendingMs,
     faultyMs: sendingMs + random.between(0, 60_000),
     serverCount,

@@ -7,7 +7,7 @@
 import { createAgentMetrics } from '@minutely/agent/metrics'
 import { createCollectorMetrics } from '@minutely/collector-api/metrics'
 import { createLogger } from '@minutely/lib/logging'
-import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
+import type { LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
 import { Registry } from 'prom-client'
 import { drawFaultPlan, type FaultPlan } from './fault-plan.ts'
@@ -18,8 +18,9 @@ import { SimBadRecords } from './sim-bad-records.ts'
 import { checkRun } from './sim-checker.ts'
 import { SimCollector } from './sim-collector.ts'
 import { SimDatabase } from './sim-database.ts'
+import { embeddedLog } from './sim-embedded-log.ts'
 import { SimGroup } from './sim-group.ts'
-import { SimSampleLog } from './sim-log.ts'
+import { type SimLogDeps, SimSampleLog } from './sim-log.ts'
 import { SimLogStorage } from './sim-log-storage.ts'
 import { SimProcess } from './sim-process.ts'
 import { SimReader } from './sim-reader.ts'
@@ -99,9 +100,10 @@ export class SimRun {
     this.badRecords = new SimBadRecords({ world, storage, group, database })
     const process = new SimProcess('reader', world)
     this.reader = new SimReader({ world, process, ledger: this.ledger, database, storage, redis })
-    void repairRing({ database, redis, process: new SimProcess('repair', world) })
+    // The embedded form has no ring.
+    if (!plan.embedded) void repairRing({ database, redis, process: new SimProcess('repair', world) })
     void this.reader.run()
-    for (let index = 0; index < collectorCount; index++) this.startCollector(index)
+    for (let index = 0; index < collectorCount && !plan.embedded; index++) this.startCollector(index)
     for (let index = 0; index < plan.aggregatorCount; index++) this.startAggregator(index)
     for (let index = 0; index < plan.serverCount; index++) this.startAgent(index)
   }
@@ -149,10 +151,32 @@ export class SimRun {
   }
 
   startCollector(index: number): void {
-    const { world, ledger, storage, group, partitionCount } = this
-    const process = this.#process('collector', index)
-    const sampleLog = new SimSampleLog({ world, storage, group, process, partitionCount })
+    this.#collect(index, this.#process('collector', index))
+  }
+
+  /** In the embedded form the same process collects. */
+  startAggregator(index: number): void {
+    const { embedded } = this.world.faults
+    const process = this.#process(embedded ? 'embedded' : 'aggregator', index)
+    if (embedded) this.#collect(index, process)
+    const { world, database, redis } = this
+    this.aggregators[index] = process
+    const die = (record: LogPartition & { readonly position: number }): void => dieOf(record, index, this)
+    const sampleLog = this.#log(process, die)
+    startAggregator({ world, process, sampleLog, database, redis, log, variant: this.#variant })
+  }
+
+  #collect(index: number, process: SimProcess): void {
+    const { world, ledger } = this
+    const sampleLog = this.#log(process)
     this.collectors[index] = new SimCollector({ world, process, sampleLog, ledger, log, metrics: collectorMetrics })
+  }
+
+  #log(process: SimProcess, die?: SimLogDeps['die']): SampleLog {
+    const { world, storage, group, database, partitionCount } = this
+    const { trustsPositions } = this.#variant
+    const deps = { world, storage, group, process, partitionCount, trustsPositions, ...(die && { die }) }
+    return world.faults.embedded ? embeddedLog({ ...deps, database }) : new SimSampleLog(deps)
   }
 
   startAgent(index: number): void {
@@ -161,14 +185,6 @@ export class SimRun {
     this.agents[index] = process
     const deps = { world, process, ledger, series, collectors: () => this.collectors, log, metrics: agentMetrics }
     startAgent(`web-${index}`, simStartMs + world.faults.sendingMs, deps)
-  }
-
-  startAggregator(index: number): void {
-    const { world, storage, group, database, redis } = this
-    const process = this.#process('aggregator', index)
-    this.aggregators[index] = process
-    const die = (record: LogPartition & { readonly position: number }): void => dieOf(record, index, this)
-    startAggregator({ world, process, storage, group, database, redis, log, variant: this.#variant, die })
   }
 
   #process(role: string, index: number, skewMs?: number): SimProcess {

@@ -3,12 +3,10 @@ import type { AggregatorConfig } from '@minutely/aggregator/config'
 import { createAggregator } from '@minutely/aggregator/service'
 import type { LiveWriter } from '@minutely/lib/live/live-channel'
 import type { Logger } from '@minutely/lib/logging'
+import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { Registry } from 'prom-client'
 import type { SimDatabase } from './sim-database.ts'
 import { SimFoldTrial } from './sim-fold-trial.ts'
-import type { SimGroup } from './sim-group.ts'
-import { type SimLogDeps, SimSampleLog } from './sim-log.ts'
-import type { SimLogStorage } from './sim-log-storage.ts'
 import { SimMinuteStore } from './sim-minute-store.ts'
 import type { SimProcess } from './sim-process.ts'
 import { type SimRedis, SimRing } from './sim-redis.ts'
@@ -20,13 +18,11 @@ export const simLatenessMs = 10_000
 export interface SimAggregatorDeps {
   readonly world: SimWorld
   readonly process: SimProcess
-  readonly storage: SimLogStorage
-  readonly group: SimGroup
+  readonly sampleLog: SampleLog
   readonly database: SimDatabase
   readonly redis: SimRedis
   readonly log: Logger
   readonly variant: Variant
-  readonly die: NonNullable<SimLogDeps['die']>
 }
 
 /** Nobody watches. */
@@ -39,10 +35,9 @@ const nobody: LiveWriter = {
 }
 
 export function startAggregator(deps: SimAggregatorDeps): void {
-  const { world, process, database, redis, log, variant } = deps
+  const { world, process, sampleLog, database, redis, log, variant } = deps
   const ring = new SimRing(redis, process)
-  const { merge, trustsIds, trustsPositions, beforeCommit } = variant
-  const plainLog = new SimSampleLog({ ...deps, partitionCount: world.faults.partitionCount, trustsPositions })
+  const { merge, trustsIds, beforeCommit } = variant
   const minuteStore = new SimMinuteStore({
     database,
     process,
@@ -50,7 +45,7 @@ export function startAggregator(deps: SimAggregatorDeps): void {
     trustsIds,
     beforeCommit: beforeCommit && ((push) => beforeCommit(push, ring)),
   })
-  const parts = { sampleLog: plainLog, minuteStore, trial: new SimFoldTrial(world, process) }
+  const parts = { sampleLog, minuteStore, trial: new SimFoldTrial(world, process) }
   const wrapped = { ...parts, ...variant.wrap?.(parts) }
   const { clock } = process
   const base = { clock, log, registry: new Registry(), random: world.random.next }

@@ -10,11 +10,11 @@ import type { CollectorConfig } from '@minutely/collector-api/config'
 import { Linger } from '@minutely/collector-api/linger'
 import type { CollectorMetrics } from '@minutely/collector-api/metrics'
 import type { Logger } from '@minutely/lib/logging'
+import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { minuteMs, secondMs } from '@minutely/schema/limits'
 import { decodeSampleBatch, decodeSeriesList, type SampleBatch, type SampleBlock } from '@minutely/schema/sample-codec'
 import type { SampleLedger } from './sample-ledger.ts'
-import type { SimSampleLog } from './sim-log.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -42,7 +42,7 @@ export const simCollectorConfig: CollectorConfig = {
 export interface SimCollectorDeps {
   readonly world: SimWorld
   readonly process: SimProcess
-  readonly sampleLog: SimSampleLog
+  readonly sampleLog: SampleLog
   readonly ledger: SampleLedger
   readonly log: Logger
   readonly metrics: CollectorMetrics

@@ -25,6 +25,7 @@ import { identityTag, type RingIdentity } from '@minutely/lib/recent-ring/recent
 import type { LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { seriesIdentity } from '@minutely/schema/series-identity'
 import type { SimDatabase, SimTransaction } from './sim-database.ts'
+import { clientOf } from './sim-embedded-log.ts'
 import { nameOf } from './sim-log-storage.ts'
 import { copyRows, mergeRows } from './sim-minute-rows.ts'
 import type { SimProcess } from './sim-process.ts'
@@ -115,7 +116,7 @@ export class SimMinuteStore implements MinuteStore {
     )
   }
 
-  async store(flush: Flush, { slots }: FlushDeps): Promise<Stored> {
+  async store(flush: Flush, { slots, commitWithin }: FlushDeps): Promise<Stored> {
     const prepared: Prepared[] = []
     const fresh = new Set<SlotEntry>()
     for (const minute of flush.minutes) prepared.push(await this.#prepare(minute, fresh, slots))
@@ -126,6 +127,7 @@ export class SimMinuteStore implements MinuteStore {
         const stored = await this.#storeAll(transaction, flush, prepared)
         const { resumeAt: position, closedThroughMs: completeThroughMs, anchor } = flush
         const version = await saveProgress(transaction, flush.partition, { position, completeThroughMs, anchor })
+        if (commitWithin !== undefined) await commitWithin(clientOf(transaction), flush.partition, position)
         await this.#beforeCommit?.(stored.ring)
         return { ...stored, version }
       }),

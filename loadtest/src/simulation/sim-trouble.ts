@@ -58,7 +58,13 @@ function crashAggregator(run: SimRun): void {
 }
 
 function restartAggregator(run: SimRun, index: number): void {
-  run.world.clock.schedule(run.world.random.between(100, 30_000), () => run.startAggregator(index))
+  const { world, group, aggregators } = run
+  world.clock.schedule(world.random.between(100, 30_000), () => {
+    const before = aggregators[index]
+    // Who is the whole group waits for nobody.
+    if (world.faults.embedded && before !== undefined) group.leave(before)
+    run.startAggregator(index)
+  })
 }
 
 /** By a record, in the middle of folding it. */

@@ -7,9 +7,10 @@ import type { mergeRow } from '@minutely/aggregator/merge-minute'
 import type { MinuteStore } from '@minutely/aggregator/minute-store'
 import type { RingPush } from '@minutely/aggregator/ring-push'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
-import type { LogConsumer, LogPartition, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
+import type { LogPartition, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import { decodeSampleRecord } from '@minutely/schema/sample-codec'
 import type { FaultPlan } from './fault-plan.ts'
+import { logWith } from './log-with.ts'
 import { nameOf } from './sim-log-storage.ts'
 
 export interface VariantParts {
@@ -149,29 +150,6 @@ function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteSto
     dropBefore: (instantMs) => inner.dropBefore(instantMs),
     retire: (sampleLog) => inner.retire(sampleLog),
     ...changed,
-  }
-}
-
-function logWith(inner: SampleLog, change: (consumer: LogConsumer) => Partial<LogConsumer>): SampleLog {
-  return {
-    name: inner.name,
-    deadLetters: inner.deadLetters,
-    start: () => inner.start(),
-    stop: () => inner.stop(),
-    route: (series) => inner.route(series),
-    append: (records) => inner.append(records),
-    partitions: () => inner.partitions(),
-    join: async (group, handler) => {
-      const consumer = await inner.join(group, handler)
-      return {
-        committed: (partition) => consumer.committed(partition),
-        oldest: (partition) => consumer.oldest(partition),
-        read: (request) => consumer.read(request),
-        commit: (partition, position, mark) => consumer.commit(partition, position, mark),
-        leave: () => consumer.leave(),
-        ...change(consumer),
-      }
-    },
   }
 }
 

@@ -9,9 +9,10 @@ export const ownTime: Exceptions = {
   'lib/src/clock.ts': 'is the clock',
   'lib/src/lifecycle.ts':
     'a stop is bounded in real time, even of a process whose clock a test or a benchmark controls',
-  'lib/src/postgres/embedded-server.ts':
-    'waits for another process, in real time, before there is anything to simulate',
+  'lib/src/postgres/kept-postmaster.ts': 'waits for another process, in real time',
   'lib/src/postgres/postmaster.ts': 'waits for another process, in real time, before there is anything to simulate',
+  'lib/src/postgres/start-postmaster.ts':
+    'waits for another process, in real time, before there is anything to simulate',
   'dashboard/src/now.ts': "a browser's clock",
   'dashboard/src/live-stream.ts': "a browser's timers; its tests mock them",
   'dashboard/src/server-list/vitals.ts': "a browser's clock",

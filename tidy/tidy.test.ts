@@ -5,8 +5,11 @@ import { test } from 'node:test'
 import { createAgentMetrics, createSpoolMetrics } from '@minutely/agent/metrics'
 import { createAggregatorMetrics } from '@minutely/aggregator/metrics'
 import { createCollectorMetrics } from '@minutely/collector-api/metrics'
+import { VirtualClock } from '@minutely/lib/clock'
 import { createKafkaLogMetrics } from '@minutely/lib/kafka-log/kafka-log-metrics'
 import { createLiveMetrics } from '@minutely/lib/live/live-metrics'
+import { DiskReserve } from '@minutely/lib/postgres/disk-reserve'
+import { silentLog } from '@minutely/lib/postgres/test-database'
 import { createRingMetrics } from '@minutely/lib/recent-ring/ring-metrics'
 import { createRedisMetrics } from '@minutely/lib/redis/redis-metrics'
 import { createSchemaRegistryMetrics } from '@minutely/lib/schema-registry/schema-registry-metrics'
@@ -143,6 +146,7 @@ test('metrics are named minutely_<noun>_<unit>, counters end in _total', async (
   createSpoolMetrics(registry, { spool: () => ({ bytes: 0, batches: 0, isWritable: true }) })
   createAggregatorMetrics(registry)
   createCollectorMetrics(registry)
+  new DiskReserve({ dataDir: '.', reserveBytes: 0 }, { clock: new VirtualClock(0), log: silentLog, registry })
   createKafkaLogMetrics(registry, {
     sendBytes: () => 0,
     fetchBytes: () => 0,

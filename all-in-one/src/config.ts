@@ -3,7 +3,7 @@
 import { agentSettings } from '@minutely/agent/config'
 import { aggregatorSettings } from '@minutely/aggregator/config'
 import { collectorSettings } from '@minutely/collector-api/config'
-import { type ConfigOf, onOff, type Settings, text } from '@minutely/lib/config'
+import { type ConfigOf, integer, onOff, type Settings, text } from '@minutely/lib/config'
 import { httpSettings } from '@minutely/lib/http-server'
 import { loggingSettings } from '@minutely/lib/logging'
 import { postgresLogSettings } from '@minutely/lib/sample-log/postgres-log-settings'
@@ -15,6 +15,15 @@ export const embeddedSettings = {
     shape: text,
     default: './data',
     description: 'Folder of everything that is kept; made on the first start. Copy it while stopped to back it up',
+  },
+  diskReserveBytes: {
+    name: 'DISK_RESERVE_BYTES',
+    shape: integer({ min: 0, max: 1_099_511_627_776 }),
+    default: '268435456',
+    unit: 'bytes',
+    description:
+      'Free space on the disk of the data folder below which samples are refused with 503. A quarter of it is held back in a ' +
+      'file, so that PostgreSQL can start when others fill the disk. Below 128 MiB that is too little; 0 switches both off',
   },
   localAgent: {
     name: 'LOCAL_AGENT',

@@ -17,6 +17,7 @@ import type { Service } from '@minutely/lib/lifecycle'
 import { checkAddress } from '@minutely/lib/listen-address'
 import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { Logger } from '@minutely/lib/logging'
+import { DiskReserve } from '@minutely/lib/postgres/disk-reserve'
 import { type EmbeddedServer, startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
 import { migrate } from '@minutely/lib/postgres/migrate'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
@@ -70,7 +71,10 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
     async start() {
       await checkAddress(config.http, httpSettings)
       const dataDir = resolve(config.embedded.dataDir)
-      server = await startEmbeddedServer({ dataDir, onProgress: progress.step })
+      const registry = createRegistry()
+      const { diskReserveBytes: reserveBytes } = config.embedded
+      const reserve = new DiskReserve({ dataDir, reserveBytes }, { clock, log, registry })
+      server = await startEmbeddedServer({ dataDir, onProgress: progress.step, makeRoom: reserve.makeRoom })
       failWhenItEnds(server)
       const { connection } = server
       const writer = createPool(connection, { name: 'writer', connectionsMax: writerConnectionsMax }, { log })
@@ -85,10 +89,15 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       )
       pools.push(reader)
 
-      const registry = createRegistry()
       const live = new LocalLiveChannel()
       const ring = new AbsentRecentRing()
-      const sampleLog = new PostgresSampleLog(config.log, { pool: writer, connection, clock, log })
+      const sampleLog = new PostgresSampleLog(config.log, {
+        pool: writer,
+        connection,
+        clock,
+        log,
+        diskProblem: reserve.problem,
+      })
       const aggregator = createAggregator(config.aggregator, {
         sampleLog,
         minuteStore: new PostgresMinuteStore(writer),
@@ -111,9 +120,9 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         log,
         registry,
         plugins: [collector.plugin, queryApi.plugin],
-        readiness: [aggregator.readiness, collector.readiness],
+        readiness: [aggregator.readiness, collector.readiness, reserve.problem],
       })
-      for (const service of [sampleLog, aggregator, collector, queryApi, http]) await start(service)
+      for (const service of [reserve, sampleLog, aggregator, collector, queryApi, http]) await start(service)
       url = http.url
       if (config.embedded.localAgent) {
         await start(createAgent(config.agent, { log, clock, registry, collectorUrl: () => http.url }))

@@ -150,15 +150,16 @@ test('past the deadline: 503 log-unavailable, while the slot stays taken until t
   assert.equal(appends.length, 2)
 })
 
-test('a refused append is 503, log-full when the log says so', async () => {
+test('a refused append is 503, log-full or disk-full when the log says so', async () => {
   const { linger, clock, appends } = createLinger()
   const errors = [
     new LogUnavailableError('down'),
-    new LogUnavailableError('lag', { full: true }),
+    new LogUnavailableError('lag', { full: 'readers-lag' }),
+    new LogUnavailableError('12 MiB are free', { full: 'disk' }),
     new Error('a defect'),
   ]
   for (const [index, error] of errors.entries()) {
-    const id = index === 1 ? 'log-full' : 'log-unavailable'
+    const id = (['log-unavailable', 'log-full', 'disk-full'] as const)[index] ?? 'log-unavailable'
     const request = assert.rejects(linger.append([section('a', ['m'])]), { id, status: 503 })
     await clock.advance(100)
     appends[index]?.reject(error)

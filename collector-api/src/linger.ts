@@ -48,6 +48,8 @@ interface Gathering {
   isExpired: boolean
 }
 
+const refusalId = { 'readers-lag': 'log-full', disk: 'disk-full', other: 'log-unavailable' } as const
+
 export class Linger {
   readonly #deps: LingerDeps
   readonly #queue: Gathering[] = []
@@ -72,7 +74,7 @@ export class Linger {
 
   /**
    * Resolves once all sections are durable.
-   * @throws ApiError overloaded, log-unavailable or log-full; some of the sections may then be durable all the same.
+   * @throws ApiError overloaded, log-unavailable, log-full or disk-full; some of the sections may then be durable all the same.
    */
   append(sections: readonly RoutedSection[]): Promise<void> {
     if (sections.length === 0) return Promise.resolve()
@@ -186,7 +188,7 @@ export class Linger {
       { err: error },
       isKnown ? 'the sample log refused an append' : 'an append to the sample log failed unexpectedly',
     )
-    const id = isKnown && error.full ? 'log-full' : 'log-unavailable'
+    const id = isKnown ? refusalId[error.full || 'other'] : refusalId.other
     const reason = isKnown ? error.message : 'the append failed'
     return overload(id, `The samples are not durable: ${reason}; send the same request again`, { random, cause: error })
   }

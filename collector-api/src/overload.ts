@@ -4,13 +4,15 @@
  */
 import { ApiError, type ErrorId } from '@minutely/schema/error-catalogue'
 
-type OverloadId = Extract<ErrorId, 'overloaded' | 'log-unavailable' | 'log-full'>
+type OverloadId = Extract<ErrorId, 'overloaded' | 'log-unavailable' | 'log-full' | 'disk-full'>
 
-/** [least, most] in seconds. A full log empties only as fast as its readers catch up, hence the longer wait. */
+/** [least, most] in seconds. A full log empties only as fast as its readers catch up, a full disk when somebody sees to it,
+ * hence the longer wait. */
 const retryAfterRangeS = {
   overloaded: [1, 5],
   'log-unavailable': [2, 10],
   'log-full': [10, 60],
+  'disk-full': [10, 60],
 } as const satisfies Record<OverloadId, readonly [number, number]>
 
 export function overload(id: OverloadId, message: string, deps: { random: () => number; cause?: unknown }): ApiError {

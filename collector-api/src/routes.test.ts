@@ -277,7 +277,8 @@ test('a log that refuses is 503 with Retry-After, and counted neither way', asyn
   const before = await accepted()
   const cases = [
     [new LogUnavailableError('lost'), 'log-unavailable', '2'],
-    [new LogUnavailableError('lag', { full: true }), 'log-full', '10'],
+    [new LogUnavailableError('lag', { full: 'readers-lag' }), 'log-full', '10'],
+    [new LogUnavailableError('12 MiB are free', { full: 'disk' }), 'disk-full', '10'],
   ] as const
   for (const [error, id, retryAfter] of cases) {
     memoryLog.nextError = error

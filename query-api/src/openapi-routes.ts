@@ -94,6 +94,7 @@ const samples: RouteDescription = {
     'overloaded',
     'log-unavailable',
     'log-full',
+    'disk-full',
   ],
 }
 

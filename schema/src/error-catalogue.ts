@@ -16,6 +16,7 @@ export const errorCatalogue = {
   overloaded: { status: 503, title: 'The process has as much in flight as it may hold' },
   'log-unavailable': { status: 503, title: 'The sample log did not confirm in time' },
   'log-full': { status: 503, title: 'The sample log has reached its size limit because its readers lag' },
+  'disk-full': { status: 503, title: 'The disk of the data folder has too little room left' },
   // reading
   'parameter-invalid': { status: 400, title: 'A query parameter is missing, unknown or malformed' },
   'range-invalid': { status: 400, title: 'The time range is empty, reversed or not on the step' },

@@ -45,7 +45,10 @@ export async function lockDataFolder(dataDir: string, words: FolderWords = dataF
   })
   const database = await acquire({ dataDir, lockFile, pidFile }, words)
   try {
-    await writeFile(pidFile, `${process.pid}\n`)
+    await writeFile(pidFile, `${process.pid}\n`).catch((error: NodeJS.ErrnoException) => {
+      // A full disk must not keep a database from starting that has room held back.
+      if (error.code !== 'ENOSPC') throw error
+    })
     // Whoever may open the lock file could hold the lock and keep us out.
     await chmod(lockFile, 0o600)
     await giveToFolderOwner(dataDir, [lockFile, pidFile])

@@ -18,6 +18,7 @@ const recordsPerStatementMax = 256
 const compressBytesMin = 1_024
 /** Postgres: no partition of the relation found for the row. */
 const missingSegmentCode = '23514'
+const diskFullCode = '53100'
 
 export interface LogWriterDeps {
   readonly pool: Pool
@@ -78,6 +79,7 @@ export class PostgresLogWriter {
       } catch (error) {
         const failure = new LogUnavailableError(`Postgres did not take the append: ${(error as Error).message}`, {
           cause: error,
+          full: (error as pg.DatabaseError).code === diskFullCode ? 'disk' : false,
         })
         for (const { settle } of group) settle.reject(failure)
       }

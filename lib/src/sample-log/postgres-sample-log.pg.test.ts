@@ -102,7 +102,7 @@ test('an append past the size limit is refused as full', async () => {
   const partition = log.route({ tenantId: 'default', serverId: 'a' })
   await assert.rejects(log.append([{ ...partition, payload: Buffer.alloc(10) }]), {
     name: 'LogUnavailableError',
-    full: true,
+    full: 'readers-lag',
   })
 })
 

@@ -51,6 +51,8 @@ export interface PostgresSampleLogDeps {
   readonly connection: PostgresConnection
   readonly clock: Clock
   readonly log: Logger
+  /** Why nothing may be added to the disk now, if so. */
+  readonly diskProblem?: () => string | null
 }
 
 /** What is known of a partition without asking Postgres. */
@@ -124,8 +126,10 @@ export class PostgresSampleLog implements SampleLog {
     if (this.#stopped) return Promise.reject(new LogUnavailableError('the log is stopping'))
     if (this.#sizeBytes > this.#config.sizeBytesMax) {
       const message = `the log holds ${this.#sizeBytes} bytes, more than its limit of ${this.#config.sizeBytesMax}, because its readers lag`
-      return Promise.reject(new LogUnavailableError(message, { full: true }))
+      return Promise.reject(new LogUnavailableError(message, { full: 'readers-lag' }))
     }
+    const diskProblem = this.#deps.diskProblem?.() ?? null
+    if (diskProblem !== null) return Promise.reject(new LogUnavailableError(diskProblem, { full: 'disk' }))
     return this.#writer.append(records)
   }
 

@@ -95,11 +95,11 @@ export interface DeadLetters {
   replay(letter: DeadLetter): Promise<void>
 }
 
-/** The log cannot take more now: retry later. `full` when its size limit is reached because a group lags. */
+/** The log cannot take more now: retry later. Full by its own limit, because a group lags, or with the disk it lies on. */
 export class LogUnavailableError extends Error {
   override readonly name = 'LogUnavailableError'
-  readonly full: boolean
-  constructor(message: string, options: { full?: boolean; cause?: unknown } = {}) {
+  readonly full: 'readers-lag' | 'disk' | false
+  constructor(message: string, options: { full?: LogUnavailableError['full']; cause?: unknown } = {}) {
     super(message, { cause: options.cause })
     this.full = options.full ?? false
   }

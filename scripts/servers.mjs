@@ -3,7 +3,8 @@
  * form on one machine. Nothing is installed outside this clone; needs Java 17, Maven and redis-server.
  *
  * They run until SIGINT, SIGTERM, SIGHUP or the end of whoever started us, and then stop within 10 s, all at once. If one
- * ends by itself, so do the others. Were this process killed, its watchdog ends them.
+ * ends by itself, so do the others; but of three Kafka brokers two may, and a parent with an IPC channel has one started again with
+ * `{ restartBroker: 2 }`, answered by `{ broker: 2, pid }` or `{ broker: 2, failure }`. Were this process killed, its watchdog ends them.
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -51,7 +52,8 @@ try {
   data = await takeDataFolder({ ...options, watchdog, onProgress: say })
   const ports = await choosePorts()
   await Promise.race([stopRequested, startAll(ports).then(announce)])
-  failure = await Promise.race([stopRequested, ...processes().map(({ surprise }) => surprise)])
+  process.on('message', restartBroker)
+  failure = await Promise.race([stopRequested, ...[...running.values()].map(surpriseOf)])
 } catch (error) {
   failure = error.message
 }
@@ -157,6 +159,18 @@ async function startOne(name, ports) {
 
 function processes() {
   return [...running.values()].flatMap((server) => server.processes)
+}
+
+function surpriseOf(server) {
+  return server.surprise ?? Promise.race(server.processes.map(({ surprise }) => surprise))
+}
+
+async function restartBroker({ restartBroker: broker }) {
+  try {
+    process.send({ broker, pid: await running.get('kafka').restart(broker) })
+  } catch (error) {
+    process.send({ broker, failure: error.message })
+  }
 }
 
 function announce() {

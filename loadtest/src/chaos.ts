@@ -52,14 +52,21 @@ function runOf<World extends ChaosWorld>(
   form: string,
   { kinds, world }: { kinds: readonly FaultKind<World>[]; world: World },
 ): Runnable {
-  const { seed, hosts, metrics, minutes } = options
+  const { seed, hosts, metrics, minutes, outageMs } = options
   const chosen = kindsOrExit(kinds)
-  return new ChaosRun({ form, kinds: chosen, seed, hosts, metrics, loadMs: minutes * 60_000 }, { ...deps, world })
+  return new ChaosRun(
+    { form, kinds: chosen, seed, hosts, metrics, outageMs, loadMs: minutes * 60_000 },
+    { ...deps, world },
+  )
 }
 
 async function play(): Promise<void> {
   await run.play()
-  const { check } = run.result()
+  const { check, caughtUp } = run.result()
+  for (const { behindMs, tookMs, speed } of caughtUp)
+    table.say(
+      `caught up ${Math.round(behindMs / 1_000)} s in ${(tookMs / 1_000).toFixed(1)} s: ${speed.toFixed(1)} log-minutes a minute`,
+    )
   if (check !== undefined)
     table.say(
       `compared ${check.seriesMinutes.toLocaleString('en')} series-minutes, ${check.samples.toLocaleString('en')} samples`,

@@ -29,7 +29,10 @@ appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
 `
 
-/** `ports`: those of the brokers, then as many for the controllers. */
+/**
+ * `ports`: those of the brokers, then as many for the controllers. Of three one may end: the others go on, and `restart(number)` starts
+ * it again, on its port and with its data. `surprise` is the end of all.
+ */
 export async function startKafka(options) {
   const { folder, ports, heapMb, isTemporary, kafkaSettings, watchdog, logFile, onProgress } = options
   const grace = isTemporary ? { graceMs: hastyStopMs } : {}
@@ -46,7 +49,6 @@ export async function startKafka(options) {
   // The members of a cluster share its id, so either all are formatted or none is.
   if (!isFormatted) for (const broker of settings) await rm(broker.folder, { recursive: true, force: true })
   const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A')
-  const processes = []
   for (const broker of settings) {
     const file = join(broker.folder, 'server.properties')
     await mkdir(broker.folder, { recursive: true })
@@ -54,25 +56,56 @@ export async function startKafka(options) {
     if (!isFormatted) await format({ java, file, clusterId })
   }
   if (!isFormatted) for (const broker of settings) await writeFile(join(broker.folder, 'formatted'), '')
-  for (const broker of settings) {
+  const surprise = Promise.withResolvers()
+  const down = new Set()
+  const spawnBroker = (broker) => {
     const name = count === 1 ? 'Kafka' : `Kafka broker ${broker.index + 1}`
     const args = [...java, 'kafka.Kafka', join(broker.folder, 'server.properties')]
     const log = logFile(broker.index + 1)
-    processes.push(spawnServer({ name, file: javaBinary(), args, logFile: log, watchdog, ...grace }))
+    const one = spawnServer({ name, file: javaBinary(), args, logFile: log, watchdog, ...grace })
+    down.delete(broker.index)
+    one.surprise.then((words) => {
+      down.add(broker.index)
+      if (down.size === count) surprise.resolve(words)
+      else onProgress(`broker ${broker.index + 1} ended, ${count - down.size} of ${count} go on`)
+    })
+    return one
   }
+  const readyOf = (one) => one.until(() => one.logText().includes('Kafka Server started'))
+  const processes = settings.map(spawnBroker)
   return {
     processes,
+    surprise: surprise.promise,
+    /** One that has ended, counted from 1. @returns its new pid when it is ready. */
+    restart: async (number) => {
+      const broker = settings[number - 1]
+      if (broker === undefined || !down.has(broker.index)) throw new Error(`Kafka broker ${number} is not down`)
+      const one = spawnBroker(broker)
+      processes[broker.index] = one
+      await readyOf(one)
+      return one.pid
+    },
     address: ports
       .slice(0, count)
       .map((port) => `${host}:${port}`)
       .join(','),
-    ready: () => Promise.all(processes.map((one) => one.until(() => one.logText().includes('Kafka Server started')))),
+    ready: () => Promise.all(processes.map(readyOf)),
   }
 }
 
 async function format({ java, file, clusterId }) {
   try {
-    await run(javaBinary(), [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file])
+    // Too short for the optimising compiler to pay.
+    await run(javaBinary(), [
+      '-XX:TieredStopAtLevel=1',
+      ...java,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      clusterId,
+      '-c',
+      file,
+    ])
   } catch (cause) {
     const words = `${cause.stdout ?? ''}${cause.stderr ?? ''}`.trim() || cause.message
     throw new Error(`Kafka could not format its storage (${file}). It said:\n${words}`, { cause })

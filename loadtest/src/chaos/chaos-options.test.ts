@@ -25,6 +25,13 @@ test('long runs pause for 90 s, unless another time is given', () => {
   assert.equal(optionsOf(['--minutes', '30', '--pause', '15']).pauseMs, 15_000)
 })
 
+test('three brokers, and outages of a given length', () => {
+  const { brokers, outageMs } = optionsOf([])
+  assert.deepEqual({ brokers, outageMs }, { brokers: 1, outageMs: undefined })
+  const given = optionsOf(['--brokers', '3', '--outage', '600'])
+  assert.deepEqual([given.brokers, given.outageMs], [3, 600_000])
+})
+
 test('kinds, parts of minutes and the embedded form are taken', () => {
   const { minutes, only, isEmbedded } = optionsOf(['--embedded', '--minutes', '0.5', '--only', 'a, b'])
   assert.deepEqual({ minutes, only, isEmbedded }, { minutes: 0.5, only: ['a', 'b'], isEmbedded: true })
@@ -36,6 +43,8 @@ test('what is wrong is said, with the usage', () => {
   for (const [args, words] of [
     [['--minutes', '0'], /--minutes 0: must be a number above 0/],
     [['--hosts', '1.5'], /--hosts 1.5: must be a whole number/],
+    [['--brokers', '2'], /--brokers 2: there are 1 or 3/],
+    [['--outage', '0'], /--outage 0/],
     [['--aggregators', '2'], /two may be broken at a time/],
     [['--seed', '-1'], /seed/],
     [['--many'], /--many/],

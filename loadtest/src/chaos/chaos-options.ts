@@ -14,6 +14,9 @@ All servers are the run's own, in a temporary folder.
   --list                       lists the kinds
   --hosts, --metrics <n>       the agents: so many hosts, each with so many metrics, every second (40, 10)
   --collectors, --aggregators, --query-apis <n>      processes of each service (2, 3, 2)
+  --brokers 1|3                Kafka brokers; of three one is killed at a time, with replication 3 and two in sync (1)
+  --outage <seconds>           how long PostgreSQL, Kafka or Redis is away, each lane once (by the seed, 2 min at most). Minutes have to be
+                               completed at 5 times real time afterwards
   --pause <seconds>            how long a paused aggregator stands still (25, or 90 in runs of 10 min and longer)
   --report <file>              writes a short report there, as Markdown
   --logs <folder>              where services log to, kept (a temporary folder, removed after a run without a problem)`
@@ -28,6 +31,9 @@ export interface ChaosOptions {
   readonly collectors: number
   readonly aggregators: number
   readonly queryApis: number
+  readonly brokers: number
+  /** Undefined: by the seed. */
+  readonly outageMs: number | undefined
   readonly pauseMs: number
   readonly report: string | undefined
   readonly logs: string | undefined
@@ -65,6 +71,8 @@ function read(args: readonly string[], nowMs: number): ChaosCommand {
       collectors: { ...text, default: '2' },
       aggregators: { ...text, default: '3' },
       'query-apis': { ...text, default: '2' },
+      brokers: { ...text, default: '1' },
+      outage: text,
       pause: text,
       report: text,
       logs: text,
@@ -77,6 +85,8 @@ function read(args: readonly string[], nowMs: number): ChaosCommand {
   const pauseS = positive('pause', values.pause ?? (minutes < longRunMinutes ? '25' : '90'))
   const aggregators = positive('aggregators', values.aggregators)
   if (aggregators < 3) throw new Error(`--aggregators ${aggregators}: two may be broken at a time, so 3 at least`)
+  const brokers = positive('brokers', values.brokers)
+  if (brokers !== 1 && brokers !== 3) throw new Error(`--brokers ${brokers}: there are 1 or 3`)
   return {
     kind: 'run',
     options: {
@@ -89,6 +99,8 @@ function read(args: readonly string[], nowMs: number): ChaosCommand {
       collectors: positive('collectors', values.collectors),
       aggregators,
       queryApis: positive('query-apis', values['query-apis']),
+      brokers,
+      outageMs: values.outage === undefined ? undefined : positive('outage', values.outage) * 1_000,
       pauseMs: pauseS * 1_000,
       report: values.report,
       logs: values.logs,

@@ -2,6 +2,7 @@
 import type { LedgerTotals } from '../fleet/delivery-ledger.ts'
 import type { FinalWatchReport } from '../fleet/final-watch.ts'
 import type { FleetCheckResult } from '../fleet/fleet-checker.ts'
+import type { CaughtUp } from './catch-up.ts'
 import { count, spanOf, wordsOf } from './chaos-table.ts'
 import { deeds, type Tally } from './tally.ts'
 
@@ -18,6 +19,7 @@ export interface ChaosResult {
   readonly check: FleetCheckResult | undefined
   readonly watch: FinalWatchReport
   readonly strangeHosts: number
+  readonly caughtUp: readonly CaughtUp[]
   readonly problems: readonly string[]
 }
 
@@ -33,6 +35,7 @@ export function chaosReport(result: ChaosResult): string {
     ['answers watched', `${count(watch.answers)}, of them without an answer ${count(watch.failures)}`],
     ['final series-minutes watched', count(watch.finalSeriesMinutes)],
     ['slowest to be complete', `${(watch.slowestLagMs / 1_000).toFixed(1)} s behind the wall clock`],
+    ...result.caughtUp.map(caughtUpRow),
     ['seconds in which a collector refused or did not answer', count(totals.troubledSeconds)],
     ['seconds in which none took anything', count(totals.unavailableSeconds)],
     ...deeds.map((deed): [string, string] => [wordsOf(deed), count(tally.of(deed))]),
@@ -50,6 +53,12 @@ export function chaosReport(result: ChaosResult): string {
     '',
     ...(problems.length === 0 ? [] : ['## Problems', '', ...problems.map((problem) => `- ${problem}`), '']),
   ].join('\n')
+}
+
+function caughtUpRow({ behindMs, tookMs, speed }: CaughtUp): [string, string] {
+  const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+  const what = `caught up after an outage, ${seconds(behindMs)} behind`
+  return [what, `in ${seconds(tookMs)}: ${speed.toFixed(1)} log-minutes a minute`]
 }
 
 function table(head: readonly [string, string], rows: readonly (readonly [string, string])[]): string[] {

@@ -9,6 +9,7 @@ import type { FleetCheckResult } from '../fleet/fleet-checker.ts'
 import { WatchedLoad } from '../fleet/watched-load.ts'
 import { batchSeconds } from '../generated-fleet.ts'
 import { cellMs } from '../load-plan.ts'
+import { CatchUp } from './catch-up.ts'
 import type { ChaosResult } from './chaos-report.ts'
 import type { ChaosState } from './chaos-table.ts'
 import type { ChaosWorld } from './chaos-world.ts'
@@ -25,6 +26,8 @@ export interface ChaosRunConfig<World> {
   readonly loadMs: number
   readonly hosts: number
   readonly metrics: number
+  /** How long a server is away; each lane then breaks something once. By the seed if absent. */
+  readonly outageMs?: number | undefined
 }
 
 export interface ChaosRunDeps<World> {
@@ -43,6 +46,9 @@ const checkDeadlineMs = 150_000
 /** From the loss of commits until the log is replayed. */
 const replayMsMax = 30_000
 const outageShare = 0.12
+/** After an outage, log-minutes completed in a minute. */
+const catchUpSpeedMin = 5
+const lookEveryMs = 250
 const outageMsLeast = 4_000
 const outageMsMost = 120_000
 const problemsMax = 40
@@ -58,6 +64,7 @@ export class ChaosRun<World extends ChaosWorld> {
   /** Ends the faults. */
   readonly #calm = new AbortController()
   readonly #problems: string[] = []
+  readonly #catchUp = new CatchUp()
   #startedMs = Date.now()
   #check: FleetCheckResult | undefined
   #isJudged = false
@@ -121,6 +128,7 @@ export class ChaosRun<World extends ChaosWorld> {
       check: this.#check,
       watch: this.#load.watch.report(),
       strangeHosts: this.#strangers.count,
+      caughtUp: this.#catchUp.results,
       problems: this.problems,
     }
   }
@@ -136,7 +144,10 @@ export class ChaosRun<World extends ChaosWorld> {
   async play(): Promise<void> {
     const { say, world } = this.#deps
     const timer = setTimeout(() => this.#calm.abort(), this.#config.loadMs)
+    const looking = setInterval(() => this.#lookBehind(), lookEveryMs)
+    this.#cut.signal.addEventListener('abort', () => clearInterval(looking))
     await Promise.all(lanes.map((lane) => this.#playLane(lane))).finally(() => clearTimeout(timer))
+    if (this.#config.outageMs !== undefined) await this.#loadLeft()
     if (this.#isCut) return
     say('no more faults; everything is to recover')
     await world.recover().catch((error: Error) => this.#note(`it did not recover: ${error.message}`))
@@ -169,7 +180,7 @@ export class ChaosRun<World extends ChaosWorld> {
     for (const fault of scheduleOf(kinds, { lane, seed })) {
       if (!(await this.#sleep(fault.pauseMs))) return
       await this.#playFault(fault)
-      if (this.#calm.signal.aborted) return
+      if (this.#calm.signal.aborted || this.#config.outageMs !== undefined) return
     }
   }
 
@@ -179,6 +190,8 @@ export class ChaosRun<World extends ChaosWorld> {
     try {
       const hasHappened = await kind.run({
         ...{ world, tally, random, outageMsMax, strangers: this.#strangers, signal: this.#calm.signal },
+        serverOutageMs: this.#config.outageMs,
+        onServerBack: () => this.#catchUp.serverIsBack(Date.now()),
         onCommitsLost: () => this.#load.watch.forgive(replayMsMax),
         say: (message) => say(`${kind.name.padEnd(32)} ${message}`),
         sleep: async (durationMs) => void (await this.#sleep(durationMs)),
@@ -204,6 +217,19 @@ export class ChaosRun<World extends ChaosWorld> {
     const strange = await this.#strangers.check({ queryUrls: world.queryUrls, deadlineMs: 30_000 })
     for (const problem of [...this.#check.problems, ...strange, ...this.#load.ledger.refusals]) this.#note(problem)
     this.#isJudged = true
+  }
+
+  /** Where each lane broke something once, the rest of the time shows how it goes on. */
+  async #loadLeft(): Promise<void> {
+    await this.#sleep(this.#startedMs + this.#config.loadMs - Date.now())
+    const slow = this.#catchUp.results.find(({ speed }) => speed < catchUpSpeedMin)
+    if (slow !== undefined)
+      this.#note(`${slow.speed.toFixed(1)} log-minutes a minute were completed after an outage, not ${catchUpSpeedMin}`)
+    if (this.#catchUp.isBehind) this.#note('what an outage had left was not completed before the end of the load')
+  }
+
+  #lookBehind(): void {
+    this.#catchUp.observe(Date.now(), this.#load.watch.report().completeThroughMs)
   }
 
   async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {

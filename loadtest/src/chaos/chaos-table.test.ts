@@ -49,6 +49,7 @@ test('the report has what was done, what was found and every problem', () => {
   const result = {
     ...{ form: 'distributed', seed: 7, hosts: 40, metrics: 10, startedMs: minute, loadMs: 120_000 },
     ...{ tally: tally(), totals, samplesPerBatch: 150, strangeHosts: 2 },
+    caughtUp: [{ behindMs: 660_000, tookMs: 90_000, speed: 7.67 }],
     check: { seriesMinutes: 800, samples: 180_000, problems: [] },
     watch: {
       ...{ answers: 900, finalSeriesMinutes: 4_000, failures: 5, lastFailure: undefined },
@@ -56,7 +57,12 @@ test('the report has what was done, what was found and every problem', () => {
     },
   }
   const good = chaosReport({ ...result, problems: [] })
-  for (const row of ['| samples acknowledged | 180,000 |', '| samples found in minutes | 180,000 |', '| kills | 3 |'])
+  for (const row of [
+    '| samples acknowledged | 180,000 |',
+    '| samples found in minutes | 180,000 |',
+    '| kills | 3 |',
+    'in 90.0 s: 7.7 log-minutes a minute |',
+  ])
     assert.ok(good.includes(row), row)
   assert.match(good, /\*\*Exact\.\*\*/)
   assert.match(good, /\| broker-killed \| 1 \|\n\| redis-gone \| 2 \|/)

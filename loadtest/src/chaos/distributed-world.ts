@@ -15,9 +15,14 @@ import { type EvidenceOf, storeEvidence } from './store-evidence.ts'
 export interface DistributedWorldConfig extends FleetSize {
   /** Of everything: data and logs. */
   readonly folder: string
+  /** Of Kafka: 1, or 3 with as many replicas. */
+  readonly brokers?: number
   /** How long an aggregator stands still; the group misses it after 10 s. */
   readonly pauseMs: number
 }
+
+/** Any one of three brokers may be away. */
+const replicated = { MINUTELY_KAFKA_REPLICATION: '3', MINUTELY_KAFKA_MIN_INSYNC_REPLICAS: '2' }
 
 export class DistributedWorld implements ChaosWorld {
   readonly keeper: Keeper
@@ -32,7 +37,7 @@ export class DistributedWorld implements ChaosWorld {
     this.#config = config
     this.#deps = deps
     this.keeper = new Keeper(deps)
-    this.servers = new OwnServers(config.folder)
+    this.servers = new OwnServers(config.folder, { brokers: config.brokers ?? 1 })
   }
 
   get pauseMs(): number {
@@ -79,7 +84,8 @@ export class DistributedWorld implements ChaosWorld {
     const { folder } = this.#config
     const aggregatorPreload = 'loadtest/src/chaos/failpoints.ts'
     say('starting the services')
-    this.#fleet = new DistributedFleet({ ...this.#config, servers, logDir: folder, aggregatorPreload })
+    const settings = this.servers.kafka.brokers === 1 ? {} : replicated
+    this.#fleet = new DistributedFleet({ ...this.#config, servers, settings, logDir: folder, aggregatorPreload })
     this.#doors = this.#fleet.collectors.map((process) => ({ process, gate: new TcpGate(() => process.url) }))
     for (const { gate } of this.#doors) await gate.open()
     await this.#fleet.start()

@@ -36,6 +36,10 @@ export interface FaultContext<World> {
   readonly onCommitsLost: () => void
   /** At most so long, however long an outage the fault would like. */
   readonly outageMsMax: number
+  /** If it was asked for: how long a server is away, exactly. */
+  readonly serverOutageMs: number | undefined
+  /** To be called when a server that was away is back. */
+  readonly onServerBack: () => void
   /** Ends early when the signal aborts; never rejects. */
   sleep(durationMs: number): Promise<void>
 }

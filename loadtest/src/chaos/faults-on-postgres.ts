@@ -16,13 +16,16 @@ const commitDeadlineMs = 80_000
 const lossMs = 2_000
 const pollMs = 100
 
-async function unreachable({ world, random, tally, say, sleep, outageMsMax }: Context): Promise<boolean> {
-  const outageMs = random.between(outageMsMax / 4, outageMsMax)
+async function unreachable({ world, random, tally, say, ...context }: Context): Promise<boolean> {
+  const { sleep, outageMsMax, serverOutageMs, onServerBack } = context
+  const drawnMs = random.between(outageMsMax / 4, outageMsMax)
+  const outageMs = serverOutageMs ?? drawnMs
   world.postgresGate.shut()
   tally.add('outages')
   say(`PostgreSQL is unreachable for ${(outageMs / 1_000).toFixed(1)} s`)
   await sleep(outageMs)
   world.postgresGate.reopen()
+  onServerBack()
   return true
 }
 

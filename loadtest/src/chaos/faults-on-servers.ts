@@ -9,9 +9,10 @@ type Pick = (world: DistributedWorld) => OwnServer
 
 /** kill -9, then a start; `share`: of the longest outage that it may be away besides. */
 export function killServer(pick: Pick, share: number): (context: Context) => Promise<boolean> {
-  return async ({ world, random, tally, say, sleep, outageMsMax }) => {
+  return async ({ world, random, tally, say, sleep, outageMsMax, serverOutageMs, onServerBack }) => {
     const server = pick(world)
-    const outageMs = random.between(0, share * outageMsMax)
+    const drawnMs = random.between(0, share * outageMsMax)
+    const outageMs = share === 0 ? 0 : (serverOutageMs ?? drawnMs)
     try {
       await server.kill()
       tally.add('kills')
@@ -22,9 +23,32 @@ export function killServer(pick: Pick, share: number): (context: Context) => Pro
       await server.start()
       tally.add('restarts')
     }
+    onServerBack()
     say(`${server.kind} is back`)
     return true
   }
+}
+
+/** The only broker, or one of three: then the others go on, under other leaders. */
+async function killBroker(context: Context): Promise<boolean> {
+  const { world, random, tally, say, sleep, outageMsMax, serverOutageMs, onServerBack } = context
+  const { kafka } = world.servers
+  if (kafka.brokers === 1) return killServer(({ servers }) => servers.kafka, 0.3)(context)
+  const broker = 1 + Math.floor(random.between(0, kafka.brokers))
+  const drawnMs = random.between(0, outageMsMax)
+  const outageMs = serverOutageMs ?? drawnMs
+  try {
+    kafka.killBroker(broker)
+    tally.add('kills')
+    say(`kill -9 of broker ${broker} of ${kafka.brokers}, down for ${(outageMs / 1_000).toFixed(1)} s and its start`)
+    await sleep(outageMs)
+  } finally {
+    await kafka.restartBroker(broker)
+    tally.add('restarts')
+  }
+  onServerBack()
+  say(`broker ${broker} is back`)
+  return true
 }
 
 export function restartServer(pick: Pick): (context: Context) => Promise<boolean> {
@@ -71,14 +95,14 @@ export const faultsOnServers: readonly FaultKind<DistributedWorld>[] = [
   {
     name: 'broker-killed',
     lane: 'kafka',
-    describes: 'kill -9 of the Kafka broker, started again after a while',
+    describes: 'kill -9 of the Kafka broker, or of one of three, started again after a while',
     weight: 1,
-    run: killServer(kafka, 0.3),
+    run: killBroker,
   },
   {
     name: 'broker-restarted',
     lane: 'kafka',
-    describes: 'SIGTERM of the Kafka broker, started again',
+    describes: 'SIGTERM of Kafka, all brokers, started again',
     weight: 1,
     run: restartServer(kafka),
   },

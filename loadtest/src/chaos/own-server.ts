@@ -9,6 +9,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { restartBroker } from '../fleet/restart-broker.ts'
 
 export type OwnServerKind = 'kafka' | 'registry' | 'redis' | 'postgres'
 
@@ -25,22 +26,25 @@ const portAttemptsMax = 200
 const shownCharactersMax = 3_000
 
 interface Announcement {
-  readonly pids: Readonly<Record<string, readonly number[]>>
+  readonly pids: Readonly<Record<string, number[]>>
 }
 
 export class OwnServer {
   readonly kind: OwnServerKind
+  /** Of Kafka; 1 of anything else. */
+  readonly brokers: number
   readonly #folder: string
   #port = 0
   #child: ChildProcess | undefined
   #ended: Promise<unknown> = Promise.resolve()
-  #pids: readonly number[] = []
+  #pids: number[] = []
   #address = ''
   #state: 'new' | 'running' | 'down' = 'new'
   #isOver = false
 
-  constructor(kind: OwnServerKind, { folder }: { folder: string }) {
+  constructor(kind: OwnServerKind, { folder, brokers = 1 }: { folder: string; brokers?: number }) {
     this.kind = kind
+    this.brokers = brokers
     this.#folder = join(folder, kind)
   }
 
@@ -57,9 +61,10 @@ export class OwnServer {
   async start(): Promise<void> {
     if (this.#isOver) throw new Error(`${this.kind}: the run is over`)
     await mkdir(this.#folder, { recursive: true })
-    this.#port ||= await findFreePorts()
+    this.#port ||= await findFreePorts(2 * this.brokers)
     const options = ['--json', '--only', this.kind, '--data-dir', this.#folder, `--${this.kind}-port`, `${this.#port}`]
     options.push(...(sizes[this.kind] ?? []))
+    if (this.brokers > 1) options.push('--kafka-brokers', `${this.brokers}`)
     // A process group of its own, so that Ctrl-C reaches whoever runs the fleet; the channel, so that it ends with us.
     const child = spawn(process.execPath, [script, ...options], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -93,6 +98,17 @@ export class OwnServer {
     await this.#ended
   }
 
+  /** kill -9 of one of three, counted from 1. */
+  killBroker(broker: number): void {
+    process.kill(this.#pids[broker - 1] ?? Number.NaN, 'SIGKILL')
+  }
+
+  /** Until it is ready. */
+  async restartBroker(broker: number): Promise<void> {
+    if (this.#child === undefined) throw new Error('BUG: it was never started')
+    this.#pids[broker - 1] = await restartBroker(this.#child, broker)
+  }
+
   /** Stopped for good, whatever fault would start it again. */
   async end(): Promise<void> {
     this.#isOver = true
@@ -106,13 +122,14 @@ export class OwnServer {
   }
 }
 
-/** The first of two that follow each other, both free: Kafka's controller takes the second. */
-async function findFreePorts(): Promise<number> {
+/** The first of so many that follow each other, all free: Kafka takes one for each broker, then one for each controller. */
+async function findFreePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < portAttemptsMax; attempt++) {
-    const port = portMin + 2 * Math.floor((Math.random() * (portMax - portMin)) / 2)
-    if ((await isFree(port)) && (await isFree(port + 1))) return port
+    const first = portMin + count * Math.floor((Math.random() * (portMax - portMin)) / count)
+    const ports = Array.from({ length: count }, (_, index) => first + index)
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first
   }
-  throw new Error(`no two free ports between ${portMin} and ${portMax}`)
+  throw new Error(`no ${count} free ports in a row between ${portMin} and ${portMax}`)
 }
 
 function isFree(port: number): Promise<boolean> {

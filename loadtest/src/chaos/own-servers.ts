@@ -8,8 +8,8 @@ export class OwnServers {
   readonly redis: OwnServer
   readonly postgres: OwnServer
 
-  constructor(folder: string) {
-    this.kafka = new OwnServer('kafka', { folder })
+  constructor(folder: string, { brokers }: { brokers: number }) {
+    this.kafka = new OwnServer('kafka', { folder, brokers })
     this.registry = new OwnServer('registry', { folder })
     this.redis = new OwnServer('redis', { folder })
     this.postgres = new OwnServer('postgres', { folder })

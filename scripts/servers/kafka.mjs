@@ -56,7 +56,10 @@ export async function startKafka(options) {
     if (!isFormatted) await format({ java, file, clusterId })
   }
   if (!isFormatted) for (const broker of settings) await writeFile(join(broker.folder, 'formatted'), '')
-  const surprise = Promise.withResolvers()
+  let endWith
+  const surprise = new Promise((resolve) => {
+    endWith = resolve
+  })
   const down = new Set()
   const spawnBroker = (broker) => {
     const name = count === 1 ? 'Kafka' : `Kafka broker ${broker.index + 1}`
@@ -66,7 +69,7 @@ export async function startKafka(options) {
     down.delete(broker.index)
     one.surprise.then((words) => {
       down.add(broker.index)
-      if (down.size === count) surprise.resolve(words)
+      if (down.size === count) endWith(words)
       else onProgress(`broker ${broker.index + 1} ended, ${count - down.size} of ${count} go on`)
     })
     return one
@@ -75,7 +78,7 @@ export async function startKafka(options) {
   const processes = settings.map(spawnBroker)
   return {
     processes,
-    surprise: surprise.promise,
+    surprise,
     /** One that has ended, counted from 1. @returns its new pid when it is ready. */
     restart: async (number) => {
       const broker = settings[number - 1]

@@ -28,6 +28,18 @@ export interface GeneratedAgentsConfig {
   readonly requestsMax: number
   /** How much later than it is due a host sends everything, ms: samples of minutes that are closed. 0 unless given. */
   readonly lagMsOf?: (host: number) => number
+  /** What each agent kept of the time before, as after an outage: whole cells. 0 unless given. */
+  readonly backlogMs?: number
+  readonly onAcknowledged?: (batch: Acknowledged) => void
+}
+
+/** A batch that was taken. Instants are ms since the epoch. */
+export interface Acknowledged {
+  /** Of a time before the agents were started. */
+  readonly isBacklog: boolean
+  /** When it was sent at the earliest. */
+  readonly dueMs: number
+  readonly nowMs: number
 }
 
 export interface GeneratedAgentsDeps {
@@ -50,6 +62,7 @@ export class GeneratedAgents {
   readonly #connections: Agent
   readonly #cut = new AbortController()
   #running: Promise<unknown> = Promise.resolve()
+  readonly #config: GeneratedAgentsConfig
   readonly #lagMsOf: (host: number) => number
   readonly #ending = new AbortController()
   #turn = 0
@@ -57,6 +70,7 @@ export class GeneratedAgents {
   #startMs = 0
 
   constructor(config: GeneratedAgentsConfig, deps: GeneratedAgentsDeps) {
+    this.#config = config
     this.#fleet = config.fleet
     this.#lagMsOf = config.lagMsOf ?? (() => 0)
     this.#deps = deps
@@ -67,6 +81,11 @@ export class GeneratedAgents {
   /** Start of the first cell, the end of the last one once it is decided. */
   get startMs(): number {
     return this.#startMs
+  }
+
+  /** Start of the first cell of all, the backlog's. */
+  get firstMs(): number {
+    return this.#startMs - (this.#config.backlogMs ?? 0)
   }
 
   get endMs(): number {
@@ -97,6 +116,7 @@ export class GeneratedAgents {
   async #run(host: number): Promise<void> {
     const phaseMs = agentPhaseMs(this.#fleet.serverId(host))
     const waiting: number[] = []
+    for (let cell = this.firstMs; cell < this.#startMs; cell += cellMs) waiting.push(cell)
     let shipping = Promise.resolve()
     let isShipping = false
     for (let cell = this.#startMs; cell < this.#endMs; cell += cellMs) {
@@ -144,7 +164,7 @@ export class GeneratedAgents {
     const { status, retryAfterS, text } = answer
     if (status === 202) {
       const { rejected } = JSON.parse(text) as { rejected: unknown[] }
-      if (rejected.length === 0) ledger.acknowledge(host, cell, { nowMs: Date.now() })
+      if (rejected.length === 0) this.#acknowledged(host, cell)
       else ledger.refuse(`${this.#name(host, cell)}: a part was rejected: ${JSON.stringify(rejected[0])}`)
       return null
     }
@@ -154,6 +174,13 @@ export class GeneratedAgents {
     }
     ledger.fail(String(status), { nowMs: Date.now() })
     return retryAfterS * 1_000
+  }
+
+  #acknowledged(host: number, cell: number): void {
+    const nowMs = Date.now()
+    this.#deps.ledger.acknowledge(host, cell, { nowMs })
+    const dueMs = cell + cellMs + agentPhaseMs(this.#fleet.serverId(host)) + this.#lagMsOf(host)
+    this.#config.onAcknowledged?.({ isBacklog: cell < this.#startMs, dueMs, nowMs })
   }
 
   async #post(body: Buffer): Promise<Answer | Error> {

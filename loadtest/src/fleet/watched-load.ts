@@ -7,7 +7,7 @@ import { sampleOf } from '../load-plan.ts'
 import { DeliveryLedger } from './delivery-ledger.ts'
 import { FinalWatch, type FinalWatchDeps } from './final-watch.ts'
 import { checkFleetExactly, type FleetCheckResult } from './fleet-checker.ts'
-import { GeneratedAgents } from './generated-agents.ts'
+import { type Acknowledged, GeneratedAgents } from './generated-agents.ts'
 
 export interface WatchedLoadConfig {
   readonly hosts: number
@@ -15,6 +15,11 @@ export interface WatchedLoadConfig {
   readonly seed: number
   /** How much later than it is due a host sends everything, ms. */
   readonly lagMsOf?: (host: number) => number
+  /** What each host kept of the time before, ms. */
+  readonly backlogMs?: number
+  readonly onAcknowledged?: (batch: Acknowledged) => void
+  /** Of all hosts together, at a time. */
+  readonly requestsMax?: number
 }
 
 export interface WatchedLoadDeps extends Pick<FinalWatchDeps, 'onProblem'> {
@@ -22,7 +27,7 @@ export interface WatchedLoadDeps extends Pick<FinalWatchDeps, 'onProblem'> {
   readonly queryUrls: () => readonly string[]
 }
 
-const requestsMax = 64
+const usualRequestsMax = 64
 const watchedHosts = 8
 const watchEveryMs = 250
 /** The aggregators' default. */
@@ -36,12 +41,12 @@ export class WatchedLoad {
   readonly #deps: WatchedLoadDeps
 
   constructor(config: WatchedLoadConfig, deps: WatchedLoadDeps) {
-    const { hosts, metrics, seed, lagMsOf } = config
+    const { hosts, metrics, seed, requestsMax = usualRequestsMax } = config
     const { ledger } = this
     this.#deps = deps
     this.generated = new GeneratedFleet({ hostCount: hosts, metricCount: metrics, seed })
     const agents = new GeneratedAgents(
-      { fleet: this.generated, requestsMax, ...(lagMsOf && { lagMsOf }) },
+      { ...config, fleet: this.generated, requestsMax },
       { ledger, collectorUrls: deps.collectorUrls, random: Math.random },
     )
     this.agents = agents
@@ -66,7 +71,7 @@ export class WatchedLoad {
       ...bounds,
       fleet: this.generated,
       ledger: this.ledger,
-      startMs: this.agents.startMs,
+      startMs: this.agents.firstMs,
       endMs: this.agents.endMs,
       queryUrls: this.#deps.queryUrls,
     })

@@ -177,6 +177,9 @@ export class ChaosRun<World extends ChaosWorld> {
     const { kinds, seed } = this.#config
     // The first batches come with the first cell.
     await this.#sleep(cellMs / 3)
+    // What an outage costs is measured against minutes that were complete before it.
+    while (this.#config.outageMs !== undefined && this.#load.watch.report().completeThroughMs === 0)
+      if (!(await this.#sleep(lookEveryMs))) return
     for (const fault of scheduleOf(kinds, { lane, seed })) {
       if (!(await this.#sleep(fault.pauseMs))) return
       await this.#playFault(fault)

@@ -44,6 +44,9 @@ export async function startKafka(options) {
   await writeFile(loggingFile, logging)
   const java = [`-Xmx${heapMb}m`, '-XX:+UseSerialGC', `-Dlog4j2.configurationFile=${loggingFile}`, '-cp', `${jars}/*`]
 
+  // Three that are thrown away soon are for tests that start and kill them: most of that is compiling.
+  if (isTemporary && count > 1) java.unshift('-XX:TieredStopAtLevel=1')
+
   const settings = ports.slice(0, count).map((_, index) => ({ index, ports, folder: join(cluster, String(index + 1)) }))
   const isFormatted = settings.every((broker) => existsSync(join(broker.folder, 'formatted')))
   // The members of a cluster share its id, so either all are formatted or none is.

@@ -152,7 +152,7 @@ export class ChaosRun<World extends ChaosWorld> {
     say('no more faults; everything is to recover')
     await world.recover().catch((error: Error) => this.#note(`it did not recover: ${error.message}`))
     say('everything is ready again; the agents deliver what they still have')
-    await this.#atMost(deliverDeadlineMs, this.#load.endLoad())
+    await this.#load.endLoad({ deadlineMs: deliverDeadlineMs }).catch((error: Error) => this.#note(error.message))
     if (this.#isCut) return
     say('waiting for the last minute to close, then comparing all of them')
     await this.#judge()
@@ -233,14 +233,6 @@ export class ChaosRun<World extends ChaosWorld> {
 
   #lookBehind(): void {
     this.#catchUp.observe(Date.now(), this.#load.watch.report().completeThroughMs)
-  }
-
-  async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {
-    const timeout = new AbortController()
-    const late = delay(deadlineMs, 'late', { signal: timeout.signal }).catch(() => 'cut')
-    if ((await Promise.race([work, late])) === 'late')
-      this.#note(`after ${deadlineMs} ms there are batches that no collector acknowledged`)
-    timeout.abort()
   }
 
   #note(problem: string): void {

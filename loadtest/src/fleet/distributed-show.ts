@@ -84,7 +84,7 @@ export class DistributedShow implements Service {
       await this.#sleep(run.agents.startMs + loadMs - Date.now())
       if (this.#cut.signal.aborted) return
       say('the agents end; what they have not delivered yet follows')
-      await this.#atMost(checkDeadlineMs, run.endLoad())
+      await run.endLoad({ deadlineMs: checkDeadlineMs }).catch((error: Error) => this.#note(error.message))
       await playing
       const cpuS = cpuSince(cpuAtStart, cpuOf(run))
       const check = this.#options.mustCheck ? await this.#check(run) : undefined
@@ -133,14 +133,6 @@ export class DistributedShow implements Service {
   async #tellProgress(run: FleetRun): Promise<void> {
     const lines = new ProgressLines(run)
     while (await this.#sleep(progressEveryMs)) this.#deps.say(await lines.line())
-  }
-
-  async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {
-    const timeout = new AbortController()
-    const late = delay(deadlineMs, 'late', { signal: timeout.signal }).catch(() => 'cut')
-    if ((await Promise.race([work, late])) === 'late')
-      this.#note(`after ${deadlineMs} ms there are batches that no collector acknowledged`)
-    timeout.abort()
   }
 
   #note(problem: string): void {

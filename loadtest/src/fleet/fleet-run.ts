@@ -72,8 +72,8 @@ export class FleetRun {
   }
 
   /** The agents end with the cell in progress; resolves when every batch is delivered. */
-  async endLoad(): Promise<void> {
-    await this.#load.endLoad()
+  async endLoad(bounds?: { deadlineMs: number }): Promise<void> {
+    await this.#load.endLoad(bounds)
   }
 
   async check(bounds: { deadlineMs: number; signal?: AbortSignal }): Promise<FleetCheckResult> {

@@ -2,6 +2,7 @@
  * Generated agents that send to collectors, readers that watch what the query APIs call final, a ledger of every batch, and the
  * exact check in the end: whatever the services are, in one process or many.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { GeneratedFleet } from '../generated-fleet.ts'
 import { sampleOf } from '../load-plan.ts'
 import { DeliveryLedger } from './delivery-ledger.ts'
@@ -61,9 +62,11 @@ export class WatchedLoad {
     this.watch.start()
   }
 
-  /** The agents end with the cell in progress; resolves when every batch is delivered. */
-  async endLoad(): Promise<void> {
-    await this.agents.finish()
+  /** The agents end with the cell in progress; resolves when every batch is delivered. @throws when they are not in time. */
+  async endLoad({ deadlineMs = Number.POSITIVE_INFINITY }: { deadlineMs?: number } = {}): Promise<void> {
+    const delivered = new AbortController()
+    const late = deadlineMs < Number.POSITIVE_INFINITY ? [lateAfter(deadlineMs, delivered.signal)] : []
+    await Promise.race([this.agents.finish(), ...late]).finally(() => delivered.abort())
   }
 
   async check(bounds: { deadlineMs: number; signal?: AbortSignal }): Promise<FleetCheckResult> {
@@ -80,4 +83,9 @@ export class WatchedLoad {
   async stop(): Promise<void> {
     await Promise.all([this.watch.stop(), this.agents.stop()])
   }
+}
+
+async function lateAfter(deadlineMs: number, signal: AbortSignal): Promise<void> {
+  const isLate = await delay(deadlineMs, true, { signal }).catch(() => false)
+  if (isLate) throw new Error(`after ${deadlineMs} ms there are batches that no collector acknowledged`)
 }

@@ -22,6 +22,11 @@ export function createQueryMetrics(registry: Registry) {
       help: 'Minute rows read from Postgres',
       registers,
     }),
+    unreadableHours: new Counter({
+      name: 'minutely_query_unreadable_hours_total',
+      help: 'Questions that failed because a stored hour block cannot be read; the answer and the log name it',
+      registers,
+    }),
     points: new Counter({
       name: 'minutely_query_points_total',
       help: 'Points (series x steps) of all range answers',

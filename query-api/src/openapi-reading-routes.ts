@@ -40,6 +40,7 @@ const rangeErrors: readonly ErrorId[] = [
   'too-many-points',
   'query-timeout',
   'overloaded',
+  'stored-hour-unreadable',
   'store-unavailable',
 ]
 const rangeHeaders = {
@@ -114,7 +115,7 @@ const lists: readonly RouteDescription[] = [
     summary: 'Series of a server, with when they were first and last seen',
     parameters: { path: z.object({ serverId }) },
     answer: { status: '200', description: 'All of them', content: { 'application/json': { schema: metricsAnswer } } },
-    errors: ['parameter-invalid', 'server-not-found', 'query-timeout', 'store-unavailable'],
+    errors: ['parameter-invalid', 'server-not-found', 'query-timeout', 'stored-hour-unreadable', 'store-unavailable'],
   },
 ]
 

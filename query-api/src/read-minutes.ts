@@ -40,14 +40,14 @@ export async function readMinutes(question: MinutesQuestion, sink: MinuteSink, d
   const { series, fromMs, toMs, isOrdered } = question
   const reading = await ring.read({ series, fromMs, toMs, identity: () => session.ringIdentity() })
   if (reading === undefined || reading.coveredCount === 0) {
-    await session.readMinutes({ seriesIds: series.map(({ seriesId }) => seriesId), fromMs, toMs, isOrdered }, sink)
+    await session.readMinutes({ seriesIds: series.map(({ seriesId }) => seriesId), fromMs, toMs }, sink)
     return
   }
   for (const part of partsOf(question, reading)) {
     const merge = new RingMerge(part.rows, { series, reading, sink })
     if (!isOrdered) merge.finish()
     const seriesIds = part.rows.map((row) => (series[row] as RingSeries).seriesId)
-    const query = { seriesIds, fromMs: part.fromMs, toMs: part.toMs, isOrdered }
+    const query = { seriesIds, fromMs: part.fromMs, toMs: part.toMs }
     await session.readMinutes(query, (seriesId, atMs, values) => {
       const row = merge.rowOf(seriesId)
       if (isOrdered) merge.advance(row, atMs)

@@ -5,6 +5,7 @@
  * Pages are by key, not by offset: a page costs the same wherever it is, and servers that come or go between two pages
  * neither repeat nor hide others. The cursor is opaque: the last server id of the page, encoded.
  */
+import { TierMerge } from '@minutely/lib/minute-tiers/tier-merge'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
 import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
@@ -85,13 +86,13 @@ export async function listMetrics(serverId: string, session: StoreSession): Prom
 /**
  * The newest minute of each series: one step back from the end of the primary key. A key has a leaf per partition (an
  * hour), so a series that is alive is looked for in the last two hours only, where it takes one index probe; the few that
- * are not are then looked for everywhere, newest partition first.
+ * are not are then looked for everywhere, newest partition first, and after that in the blocks: what is packed and dropped in between
+ * is then found there.
  */
 async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): Promise<Map<number, number>> {
   const newestMs = new Map<number, number>()
-  for (const bound of ["minute_at >= date_trunc('hour', now()) - interval '1 hour'", 'true']) {
-    const missing = seriesIds.filter((id) => !newestMs.has(id))
-    if (missing.length === 0) break
+  const lookFor = async (missing: readonly number[], bound: string): Promise<void> => {
+    if (missing.length === 0) return
     const { rows } = await client.query<{ series_id: number; minute_at: Date }>(
       `select wanted.series_id, newest.minute_at from unnest($1::integer[]) as wanted (series_id)
        cross join lateral (
@@ -101,7 +102,34 @@ async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): 
     )
     for (const row of rows) newestMs.set(row.series_id, row.minute_at.getTime())
   }
+  await lookFor(seriesIds, "minute_at >= date_trunc('hour', now()) - interval '1 hour'")
+  const missing = seriesIds.filter((id) => !newestMs.has(id))
+  await lookFor(missing, 'true')
+  if (missing.length > 0) await lookInBlocks(client, missing, newestMs)
   return newestMs
+}
+
+/** Late data may have left a hot row that is older than the newest block. */
+async function lookInBlocks(
+  client: PoolClient,
+  seriesIds: readonly number[],
+  newestMs: Map<number, number>,
+): Promise<void> {
+  const { rows } = await client.query<{ series_id: number; hour: number; block: Buffer }>(
+    `select wanted.series_id, newest.hour, newest.block from unnest($1::integer[]) as wanted (series_id)
+     cross join lateral (
+       select hour, block from hour_block where hour_block.series_id = wanted.series_id order by hour desc limit 1
+     ) as newest`,
+    [seriesIds],
+  )
+  const everything = { fromMinute: 0, toMinute: Number.POSITIVE_INFINITY }
+  const merge = new TierMerge(everything, {
+    minute: ({ seriesId, minute }) => {
+      newestMs.set(seriesId, Math.max(minute * minuteMs, newestMs.get(seriesId) ?? 0))
+    },
+  })
+  for (const { series_id: seriesId, hour, block } of rows) merge.block({ seriesId, hour, tag: 0 }, block)
+  merge.end()
 }
 
 interface ServerRow {

@@ -1,9 +1,8 @@
-/** Merging minutes into steps, the binary COPY, ranking and quantiles: against the naive way of doing the same. */
+/** Merging minutes into steps, counting bits, ranking and quantiles: against the naive way of doing the same. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { secondsPerMinute } from '@minutely/schema/limits'
 import fc from 'fast-check'
-import { MinuteDecoder, popCount } from './minute-copy.ts'
+import { popCount } from './minute-copy.ts'
 import { csvField, encodeAnswer, etagOf, provisionalFromMs, type RangeAnswer } from './range-answer.ts'
 import { quantileColumn, rank, totalsOf } from './read-metric.ts'
 import { StepMatrix } from './step-matrix.ts'
@@ -57,62 +56,7 @@ describe('a step matrix', () => {
   })
 })
 
-/** A row as Postgres writes it; DataView and BigInt throughout, other than the code under test. */
-function tuple(row: { seriesId: number; atMs: number; seen: bigint; min: number; max: number; sum: number }): Buffer {
-  const view = new DataView(new ArrayBuffer(70))
-  view.setInt16(0, 6)
-  view.setInt32(2, 4)
-  view.setInt32(6, row.seriesId)
-  const wide: [number, (at: number) => void][] = [
-    [10, (at) => view.setBigInt64(at, BigInt(row.atMs - Date.UTC(2000)) * 1000n)],
-    [22, (at) => view.setBigInt64(at, row.seen)],
-    [34, (at) => view.setFloat64(at, row.min)],
-    [46, (at) => view.setFloat64(at, row.max)],
-    [58, (at) => view.setFloat64(at, row.sum)],
-  ]
-  for (const [at, write] of wide) {
-    view.setInt32(at, 8)
-    write(at + 4)
-  }
-  return Buffer.from(view.buffer)
-}
-
-describe('a binary COPY', () => {
-  const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
-  const row = fc.record({
-    seriesId: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
-    // 1990 to 2100: before Postgres' own epoch, too.
-    atMs: fc.integer({ min: 631_152_000 / 60, max: 4_102_444_800 / 60 }).map((minute) => minute * 60_000),
-    seen: fc.bigInt({ min: 1n, max: (1n << BigInt(secondsPerMinute)) - 1n }),
-    min: finite,
-    max: finite,
-    sum: finite,
-  })
-
-  it('is decoded whatever pieces it comes in', () => {
-    fc.assert(
-      fc.property(fc.array(row, { maxLength: 5 }), fc.integer({ min: 1, max: 100 }), (rows, pieceBytes) => {
-        const header = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
-        const bytes = Buffer.concat([header, ...rows.map(tuple), Buffer.from([0xff, 0xff])])
-        const got: unknown[] = []
-        const decoder = new MinuteDecoder((seriesId, atMs, values) => got.push({ seriesId, atMs, ...values }))
-        for (let at = 0; at < bytes.length; at += pieceBytes) decoder.push(bytes.subarray(at, at + pieceBytes))
-        decoder.end()
-        const expected = rows.map(({ seen, ...rest }) => ({
-          ...rest,
-          count: seen.toString(2).replaceAll('0', '').length,
-        }))
-        assert.deepEqual(got, expected)
-      }),
-    )
-  })
-
-  it('that ends within a row is a defect', () => {
-    const decoder = new MinuteDecoder(() => {})
-    decoder.push(Buffer.alloc(5))
-    assert.throws(() => decoder.end(), /BUG/)
-  })
-
+describe('popCount', () => {
   it('counts bits', () => {
     fc.assert(
       fc.property(fc.integer(), (bits) =>

@@ -4,9 +4,12 @@ import { before, describe, it } from 'node:test'
 import { SystemClock, VirtualClock } from '@minutely/lib/clock'
 import { createPool } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
+import { createRegistry } from '@minutely/lib/process-metrics'
+import { createQueryMetrics } from './metrics.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
 import { createTestApi, eventually } from './test-api.ts'
 
+const metrics = createQueryMetrics(createRegistry())
 let api: Awaited<ReturnType<typeof createTestApi>>
 before(async () => {
   api = await createTestApi()
@@ -32,7 +35,7 @@ describe('a question', () => {
     const asked = inStoreSession(
       endless,
       { signal: gone499.signal, timeoutMs },
-      { pool: api.reader, clock: new SystemClock() },
+      { pool: api.reader, clock: new SystemClock(), metrics },
     )
     await running()
     const before = api.reader.totalCount
@@ -45,7 +48,7 @@ describe('a question', () => {
   it('is a query-timeout when its time is up', async () => {
     const clock = new VirtualClock(0)
     const signal = new AbortController().signal
-    const asked = inStoreSession(endless, { signal, timeoutMs: 10_000 }, { pool: api.reader, clock })
+    const asked = inStoreSession(endless, { signal, timeoutMs: 10_000 }, { pool: api.reader, clock, metrics })
     const refused = assert.rejects(asked, { id: 'query-timeout', status: 503, message: /longer than 10000 ms/ })
     await running()
     await clock.advance(10_000)
@@ -58,7 +61,7 @@ describe('a question', () => {
     const options = { name: 'brief', connectionsMax: 1, readAsTenantId: 1, statementTimeoutMs: 20 }
     const pool = createPool(api.connection, options, { log: silentLog })
     const signal = new AbortController().signal
-    const asked = inStoreSession(endless, { signal, timeoutMs }, { pool, clock: new SystemClock() })
+    const asked = inStoreSession(endless, { signal, timeoutMs }, { pool, clock: new SystemClock(), metrics })
     await assert.rejects(asked, { id: 'query-timeout' })
     await pool.end()
   })
@@ -67,7 +70,11 @@ describe('a question', () => {
     const pool = createPool(api.connection, { name: 'one', connectionsMax: 1, readAsTenantId: 1 }, { log: silentLog })
     const held = await pool.connect()
     const leave = new AbortController()
-    const asked = inStoreSession(endless, { signal: leave.signal, timeoutMs }, { pool, clock: new SystemClock() })
+    const asked = inStoreSession(
+      endless,
+      { signal: leave.signal, timeoutMs },
+      { pool, clock: new SystemClock(), metrics },
+    )
     leave.abort(new Error('the client went away'))
     await assert.rejects(asked, /the client went away/)
     held.release()
@@ -78,7 +85,7 @@ describe('a question', () => {
 
   it('is store-unavailable when Postgres drops its connection, and the next one works', async () => {
     const signal = new AbortController().signal
-    const deps = { pool: api.reader, clock: new SystemClock() }
+    const deps = { pool: api.reader, clock: new SystemClock(), metrics }
     const asked = inStoreSession(endless, { signal, timeoutMs }, deps)
     const refused = assert.rejects(asked, { id: 'store-unavailable', status: 503, retryAfterS: 5 })
     await running()
@@ -97,7 +104,7 @@ describe('a question', () => {
   it('is store-unavailable when nothing listens', async () => {
     const pool = createPool({ ...api.connection, port: 1 }, { name: 'no', connectionsMax: 1 }, { log: silentLog })
     const signal = new AbortController().signal
-    const asked = inStoreSession(endless, { signal, timeoutMs }, { pool, clock: new SystemClock() })
+    const asked = inStoreSession(endless, { signal, timeoutMs }, { pool, clock: new SystemClock(), metrics })
     await assert.rejects(asked, { id: 'store-unavailable', message: /ECONNREFUSED/ })
     await pool.end()
   })

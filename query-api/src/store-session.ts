@@ -7,15 +7,17 @@
  * is thrown away: a cancel may arrive late, and must then not hit the next question on the same connection.
  * pg_cancel_backend would not do: the reader's role may not signal the login role that owns the backend.
  *
- * Whatever fails becomes an ApiError the client can act on: query-timeout or store-unavailable.
+ * Whatever fails becomes an ApiError the client can act on: query-timeout, store-unavailable or stored-hour-unreadable.
  */
 import { connect as connectSocket } from 'node:net'
 import type { Clock } from '@minutely/lib/clock'
+import { UnreadableHourError } from '@minutely/lib/minute-tiers/tier-merge'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
 import { readRingIdentity } from '@minutely/lib/recent-ring/ring-state'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { type FoundSeries, findSeries, type SeriesQuestion } from './dictionary.ts'
+import type { QueryMetrics } from './metrics.ts'
 import { type MinuteQuery, type MinuteSink, readMinutes } from './minute-copy.ts'
 
 export interface SessionOptions {
@@ -26,6 +28,7 @@ export interface SessionOptions {
 export interface SessionDeps {
   readonly pool: Pool
   readonly clock: Clock
+  readonly metrics: Pick<QueryMetrics, 'unreadableHours'>
 }
 
 export class StoreSession {
@@ -87,6 +90,7 @@ export async function inStoreSession<T>(
     return await work(new StoreSession(client))
   } catch (error) {
     const cause = signal.aborted ? signal.reason : error
+    if (cause instanceof UnreadableHourError) deps.metrics.unreadableHours.inc()
     const answer = asStoreError(cause, timeout)
     // A connection in doubt is not kept.
     if (client !== undefined && !released && answer.lost) {
@@ -149,6 +153,15 @@ function sendCancel(client: PoolClient): void {
   socket.resume()
 }
 
+function unreadableHour(cause: UnreadableHourError): ApiError {
+  const { seriesId, hour } = cause
+  return new ApiError(
+    'stored-hour-unreadable',
+    `${cause.message}; ask for a range without that hour, upgrade the query API if a newer release wrote it, or restore it from a backup`,
+    { details: { seriesId, hour }, cause },
+  )
+}
+
 /** SQLSTATE classes of a server that is going down, full, or refusing connections. */
 const unavailableStates = /^(08|53|57P0[1-5]|58)/
 const unavailableCodes = new Set([
@@ -164,6 +177,7 @@ const unavailableCodes = new Set([
 
 function asStoreError(cause: unknown, timeout: ApiError): { error: unknown; lost: boolean } {
   if (cause instanceof ApiError) return { error: cause, lost: false }
+  if (cause instanceof UnreadableHourError) return { error: unreadableHour(cause), lost: false }
   const { code = '', message = '' } = cause as { code?: string; message?: string }
   // statement_timeout of the connection, should it be the shorter one.
   if (code === '57014') return { error: timeout, lost: false }

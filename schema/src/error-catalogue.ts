@@ -26,6 +26,7 @@ export const errorCatalogue = {
   'metric-not-found': { status: 404, title: 'No server has sent this metric' },
   'not-acceptable': { status: 406, title: 'The Accept header names no format this answer exists in' },
   'query-timeout': { status: 503, title: 'The question took longer than a query may' },
+  'stored-hour-unreadable': { status: 500, title: 'An hour of a series is stored, but cannot be read' },
   'too-many-viewers': { status: 503, title: 'This process serves as many live viewers as it may' },
   // everywhere
   'route-not-found': { status: 404, title: 'No such path' },

@@ -46,7 +46,7 @@ export const longFiles: Exceptions = {}
 /** All that others may import of a service. */
 export const importable: Readonly<Record<string, readonly string[]>> = {
   agent: ['config', 'service'],
-  aggregator: ['config', 'service', 'postgres-minute-store'],
+  aggregator: ['config', 'service', 'postgres-minute-store', 'sealing/hour-sealer'],
   'collector-api': ['config', 'service'],
   'query-api': ['config', 'service'],
   'all-in-one': ['config', 'service', 'progress'],

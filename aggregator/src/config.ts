@@ -65,6 +65,35 @@ export const aggregatorSettings = {
     unit: 'h',
     description: 'How long minutes are kept; older hours are dropped whole',
   },
+  sealAfterMinutes: {
+    name: 'SEAL_AFTER_MINUTES',
+    shape: integer({ min: 0, max: 525_600 }),
+    default: '60',
+    unit: 'minutes',
+    description: 'How long after its end an hour is packed into blocks, a tenth of its size or less; 0 is never',
+  },
+  resealAfterMinutes: {
+    name: 'RESEAL_AFTER_MINUTES',
+    shape: integer({ min: 1, max: 10_080 }),
+    default: '15',
+    unit: 'minutes',
+    description:
+      'Shortest time between two packings of an hour: late data is packed then, and what failed is tried again',
+  },
+  sealRowsPerS: {
+    name: 'SEAL_ROWS_PER_S',
+    shape: integer({ min: 100, max: 10_000_000 }),
+    default: '100000',
+    unit: 'rows/s',
+    description: 'How fast hours are packed; must be more than the series-minutes that a second brings in',
+  },
+  sealSliceRowsMax: {
+    name: 'SEAL_SLICE_ROWS_MAX',
+    shape: integer({ min: 120, max: 1_000_000 }),
+    default: '15000',
+    unit: 'rows',
+    description: 'Rows that are packed at once; about 200 bytes of memory each',
+  },
 } satisfies Settings
 
 export type AggregatorConfig = ConfigOf<typeof aggregatorSettings>
@@ -74,7 +103,8 @@ export const aggregatorStoreSettings = {
     name: 'AGGREGATOR_CONNECTIONS_MAX',
     shape: integer({ min: 2, max: 200 }),
     default: '8',
-    description: 'Connections to Postgres for storing; further flushes wait for one',
+    description:
+      'Connections to Postgres for storing; further flushes wait for one. One is kept for sealing hours, one for the ring',
   },
 } satisfies Settings
 

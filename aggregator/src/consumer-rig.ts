@@ -32,6 +32,10 @@ export const rigConfig: AggregatorConfig = {
   readyLagMs: 30_000,
   readBytesMax: 1 << 22,
   retentionHours: 48,
+  sealAfterMinutes: 0,
+  resealAfterMinutes: 15,
+  sealRowsPerS: 100_000,
+  sealSliceRowsMax: 15_000,
 }
 
 export interface RigOptions {

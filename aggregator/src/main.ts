@@ -24,6 +24,7 @@ import { createSchemaRegistryMetrics } from '@minutely/lib/schema-registry/schem
 import { aggregatorProcessSettings } from './config.ts'
 import { PostgresMinuteStore } from './postgres-minute-store.ts'
 import { createRingRepair } from './ring-repair.ts'
+import { createHourSealer } from './sealing/hour-sealer.ts'
 import { createAggregator } from './service.ts'
 
 refuseArguments()
@@ -47,9 +48,10 @@ const repair = createRingRepair(config.ring, { pool, ring, clock, log, metrics }
 const liveMetrics = createLiveMetrics(registry)
 const live = new RedisLiveWriter(config.live, { client, subscriber, clock, log, metrics: liveMetrics })
 const minuteStore = new PostgresMinuteStore(pool)
+const sealer = createHourSealer(config.aggregator, { pool, ...base })
 const aggregator = createAggregator(config.aggregator, { ...base, sampleLog, minuteStore, live, ring })
 const readiness = [store.readiness, sampleLog.readiness, aggregator.readiness]
 const http = createHttpServer(config.http, { log, registry, plugins: [], readiness })
 const explain = (message: string): void => void process.stderr.write(`The aggregator could not start: ${message}\n`)
-const services = [http, store, schemas, sampleLog, client, subscriber, live, repair, aggregator]
+const services = [http, store, schemas, sampleLog, client, subscriber, live, repair, sealer, aggregator]
 process.exitCode = await runServices(services, { log, explain })

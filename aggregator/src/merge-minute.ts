@@ -10,6 +10,9 @@
  *
  * Hence storing the same minute twice, in parts, in any order, by any number of processes, ends in the same row.
  * Rows are locked before they are read; rows that another process inserts meanwhile are seen in the next round.
+ *
+ * Of an hour that may be sealed, what its blocks have takes the place of a row that is not there: the row that is inserted is the
+ * whole state, blocks included, and none is where the blocks have it all. So a hot row always has what the blocks have.
  */
 import assert from 'node:assert/strict'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
@@ -17,6 +20,7 @@ import { mergeSums } from '@minutely/schema/decimal-sum'
 import { secondsPerMinute } from '@minutely/schema/limits'
 import type { MinuteRows } from './minute-copy.ts'
 import { bitCount, type RolledMinute, rollUp, secondsPerHalf } from './roll-up.ts'
+import { readSealedMinutes } from './sealing/sealed-minutes.ts'
 
 export interface StoredMinute {
   readonly low: number
@@ -39,7 +43,27 @@ export interface MergedMinute {
   readonly stored: RolledMinute
 }
 
-export async function mergeMinute(client: PoolClient, rows: MinuteRows, values: Float64Array): Promise<MergedMinute> {
+/** What comes with the rows. */
+export interface MergeSource {
+  /** 60 cells a row. */
+  readonly values: Float64Array
+  /** Of the hour some may be in blocks; the caller holds its lock (sealing/hour-locks.ts). */
+  readonly maybeSealed: boolean
+}
+
+/** One statement's worth. */
+interface MergeBatch {
+  readonly client: PoolClient
+  readonly rows: MinuteRows
+  readonly values: Float64Array
+  /** By series id: what the blocks have. */
+  readonly sealed: ReadonlyMap<number, StoredMinute>
+  /** Gets the rows as they are stored. */
+  readonly result: RolledMinute
+}
+
+export async function mergeMinute(client: PoolClient, rows: MinuteRows, source: MergeSource): Promise<MergedMinute> {
+  const { values, maybeSealed } = source
   // Everybody in the same order: a deadlock (then the flush is tried again) stays rare.
   const order = Array.from({ length: rows.rolled.rowCount }, (_, row) => row)
   order.sort((a, b) => (rows.seriesIds[a] as number) - (rows.seriesIds[b] as number))
@@ -47,40 +71,38 @@ export async function mergeMinute(client: PoolClient, rows: MinuteRows, values: 
   let newSeconds = 0
   for (let from = 0; from < order.length; from += rowsPerStatementMax) {
     const pending = order.slice(from, from + rowsPerStatementMax)
-    newSeconds += await mergeRows(client, rows, { values, pending, result: stored })
+    const seriesIds = pending.map((row) => rows.seriesIds[row] as number)
+    const sealed = maybeSealed ? await readSealedMinutes(client, rows.minuteMs, seriesIds) : new Map()
+    newSeconds += await mergeRows(pending, { client, rows, values, sealed, result: stored })
   }
   return { newSeconds, stored }
 }
 
-async function mergeRows(
-  client: PoolClient,
-  rows: MinuteRows,
-  { values, pending, result }: { values: Float64Array; pending: number[]; result: RolledMinute },
-): Promise<number> {
+async function mergeRows(all: readonly number[], batch: MergeBatch): Promise<number> {
+  const { rows, result } = batch
   let newSeconds = 0
+  let pending = all
   for (let round = 0; pending.length > 0; round++) {
     assert(round < roundsMax, `BUG: ${pending.length} minutes could neither be inserted nor locked`)
-    const inserted = await insertRows(client, rows, pending)
-    for (const row of inserted) newSeconds += countOf(incomingRow(rows, row))
+    const fresh: Picked[] = []
+    for (const row of pending) {
+      const sealed = sealedOf(batch, row)
+      const whole =
+        sealed === undefined ? incomingRow(rows, row) : mergeRow(sealed, incomingRow(rows, row), cellsOf(batch, row))
+      putRow(result, row, whole)
+      if (whole !== sealed) fresh.push({ row, values: whole })
+    }
+    const inserted = await insertRows(batch, fresh)
+    for (const { row, values } of fresh) {
+      if (inserted.has(row)) newSeconds += countOf(values) - countOf(sealedOf(batch, row))
+    }
     pending = pending.filter((row) => !inserted.has(row))
     if (pending.length === 0) break
-    const stored = await lockRows(client, rows, pending)
-    const changed: { row: number; merged: StoredMinute }[] = []
-    for (const row of pending) {
-      const existing = stored.get(rows.seriesIds[row] as number)
-      if (existing === undefined) continue
-      const merged = mergeRow(
-        existing,
-        incomingRow(rows, row),
-        values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute),
-      )
-      putRow(result, row, merged)
-      if (merged === existing) continue
-      newSeconds += countOf(merged) - countOf(existing)
-      changed.push({ row, merged })
-    }
-    await updateRows(client, rows, changed)
-    pending = pending.filter((row) => !stored.has(rows.seriesIds[row] as number))
+    const stored = await lockRows(batch, pending)
+    newSeconds += await updateRows(batch, pending, stored)
+    // What has no row and needs none is in a block as it is in the result.
+    const needed = new Set(fresh.map(({ row }) => row))
+    pending = pending.filter((row) => needed.has(row) && !stored.has(rows.seriesIds[row] as number))
   }
   return newSeconds
 }
@@ -146,10 +168,22 @@ function putRow(rolled: RolledMinute, row: number, { low, high, min, max, sum }:
   rolled.sum[row] = sum
 }
 
-const countOf = ({ low, high }: StoredMinute): number => bitCount(low) + bitCount(high)
+const countOf = (minute: StoredMinute | undefined): number =>
+  minute === undefined ? 0 : bitCount(minute.low) + bitCount(minute.high)
+
+const sealedOf = ({ rows, sealed }: MergeBatch, row: number): StoredMinute | undefined =>
+  sealed.get(rows.seriesIds[row] as number)
+
+const cellsOf = ({ values }: MergeBatch, row: number): Float64Array =>
+  values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute)
+
+interface Picked {
+  readonly row: number
+  readonly values: StoredMinute
+}
 
 /** Arrays for unnest, in the order of its columns. */
-function columnsOf(rows: MinuteRows, picked: readonly { row: number; values: StoredMinute }[]): unknown[] {
+function columnsOf(rows: MinuteRows, picked: readonly Picked[]): unknown[] {
   return [
     new Date(rows.minuteMs),
     picked.map(({ row }) => rows.seriesIds[row]),
@@ -166,8 +200,8 @@ const unnested = `unnest($2::integer[], $3::integer[], $4::bigint[], $5::bigint[
   as fresh (series_id, tenant_id, low, high, min, max, sum)`
 
 /** @returns the rows that were not in the store. */
-async function insertRows(client: PoolClient, rows: MinuteRows, pending: readonly number[]): Promise<Set<number>> {
-  const picked = pending.map((row) => ({ row, values: incomingRow(rows, row) }))
+async function insertRows({ client, rows }: MergeBatch, picked: readonly Picked[]): Promise<Set<number>> {
+  if (picked.length === 0) return new Set()
   const result = await client.query<{ series_id: number }>(
     `insert into minute (series_id, tenant_id, minute_at, seen, min, max, sum)
      select series_id, tenant_id, $1::timestamptz, high << 30 | low, min, max, sum from ${unnested}
@@ -177,14 +211,10 @@ async function insertRows(client: PoolClient, rows: MinuteRows, pending: readonl
     columnsOf(rows, picked),
   )
   const insertedIds = new Set(result.rows.map(({ series_id }) => series_id))
-  return new Set(pending.filter((row) => insertedIds.has(rows.seriesIds[row] as number)))
+  return new Set(picked.map(({ row }) => row).filter((row) => insertedIds.has(rows.seriesIds[row] as number)))
 }
 
-async function lockRows(
-  client: PoolClient,
-  rows: MinuteRows,
-  pending: readonly number[],
-): Promise<Map<number, StoredMinute>> {
+async function lockRows({ client, rows }: MergeBatch, pending: readonly number[]): Promise<Map<number, StoredMinute>> {
   const result = await client.query<StoredMinute & { series_id: number }>(
     `select series_id, (seen & x'3fffffff'::bigint)::integer as low, (seen >> 30)::integer as high, min, max, sum
      from minute where minute_at = $1 and series_id = any ($2::integer[])
@@ -194,19 +224,30 @@ async function lockRows(
   return new Map(result.rows.map((row) => [row.series_id, row]))
 }
 
+/** Rows that are locked. @returns how many seconds were new to them. */
 async function updateRows(
-  client: PoolClient,
-  rows: MinuteRows,
-  changed: readonly { row: number; merged: StoredMinute }[],
-): Promise<void> {
-  if (changed.length === 0) return
+  batch: MergeBatch,
+  pending: readonly number[],
+  stored: ReadonlyMap<number, StoredMinute>,
+): Promise<number> {
+  const { client, rows, result } = batch
+  let newSeconds = 0
+  const changed: Picked[] = []
+  for (const row of pending) {
+    const existing = stored.get(rows.seriesIds[row] as number)
+    if (existing === undefined) continue
+    const merged = mergeRow(existing, incomingRow(rows, row), cellsOf(batch, row))
+    putRow(result, row, merged)
+    if (merged === existing) continue
+    newSeconds += countOf(merged) - countOf(existing)
+    changed.push({ row, values: merged })
+  }
+  if (changed.length === 0) return 0
   await client.query(
     `update minute set seen = fresh.high << 30 | fresh.low, min = fresh.min, max = fresh.max, sum = fresh.sum
      from ${unnested}
      where minute.series_id = fresh.series_id and minute.minute_at = $1::timestamptz`,
-    columnsOf(
-      rows,
-      changed.map(({ row, merged }) => ({ row, values: merged })),
-    ),
+    columnsOf(rows, changed),
   )
+  return newSeconds
 }

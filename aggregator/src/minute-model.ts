@@ -3,7 +3,9 @@
  * second to the first value that came for it; nothing is cached, gathered or split. Values are decimals with at most
  * 3 fractional digits, so that sums are exact and every comparison may be for equality.
  */
-import type { Pool } from '@minutely/lib/postgres/pool'
+import { TierMerge, type TierMinute } from '@minutely/lib/minute-tiers/tier-merge'
+import { lockTiers, selectTiers } from '@minutely/lib/minute-tiers/tier-query'
+import { inTransaction, type Pool } from '@minutely/lib/postgres/pool'
 import { minuteMs, secondMs } from '@minutely/schema/limits'
 import { encodeSeriesList, type SampleSection } from '@minutely/schema/sample-codec'
 import { describeSeries, type SeriesRef } from '@minutely/schema/series-identity'
@@ -98,19 +100,41 @@ export function rowInWords(row: { low: number; high: number; min: number; max: n
   return { seen, min: row.min, max: row.max, sum: row.sum }
 }
 
-/** What Postgres has. */
+/** What Postgres has, in both tiers. */
 export async function storedTable(pool: Pool): Promise<ModelTable> {
-  const { rows } = await pool.query(
-    `select server_id, metric_id, labels, (extract(epoch from minute_at) * 1000)::float8 as at_ms,
-            (seen & x'3fffffff'::bigint)::integer as low, (seen >> 30)::integer as high, min, max, sum
-     from minute join series using (series_id)`,
-  )
+  const { rows } = await pool.query('select series_id, server_id, metric_id, labels from series')
+  const seriesOf = new Map(rows.map((row) => [row.series_id, row]))
   return sorted(
-    rows.map((row) => {
+    (await storedMinutes(pool)).flatMap(({ seriesId, minute, seenLow, seenHigh, ...values }) => {
+      const row = seriesOf.get(seriesId)
+      if (row === undefined) return []
+      // Halves of 32 and 28 to halves of 30.
+      const [low, high] = [seenLow & 0x3fffffff, (seenHigh << 2) | (seenLow >>> 30)]
       const series = { metricId: row.metric_id, labels: row.labels }
-      return [modelKey(row.server_id, series, row.at_ms), rowInWords(row)]
+      return [[modelKey(row.server_id, series, minute * minuteMs), rowInWords({ low, high, ...values })]]
     }),
   )
+}
+
+/** By series, then minute; a minute once. */
+export async function storedMinutes(pool: Pool): Promise<TierMinute[]> {
+  const minutes: TierMinute[] = []
+  const everything = { fromMinute: 0, toMinute: Number.POSITIVE_INFINITY }
+  const merge = new TierMerge(everything, { minute: (minute) => minutes.push({ ...minute }) })
+  const { rows } = await inTransaction(pool, async (client) => {
+    await client.query(lockTiers)
+    return client.query(`${selectTiers({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER })} order by series_id, minute_at`)
+  })
+  for (const { series_id: seriesId, minute_at: at, seen, min, max, sum, block } of rows) {
+    const minute = Math.ceil(at.getTime() / minuteMs)
+    if (block !== null) merge.block({ seriesId, hour: minute / 60, tag: 0 }, block)
+    else {
+      const [seenLow, seenHigh] = [Number(BigInt(seen) & 0xffffffffn), Number(BigInt(seen) >> 32n)]
+      merge.row({ seriesId, minute, seenLow, seenHigh, min, max, sum, tag: 0 })
+    }
+  }
+  merge.end()
+  return minutes
 }
 
 function sorted(entries: [string, ModelRow][]): ModelTable {

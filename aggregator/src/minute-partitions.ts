@@ -2,7 +2,7 @@
  * The hourly partitions of the table `minute`: made before an hour's first minute is stored, dropped whole when all of it is older
  * than the retention. Names say the hour in UTC: minute_2026112109.
  */
-import type { Pool } from '@minutely/lib/postgres/pool'
+import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 
 const hourMs = 3_600_000
 /** Postgres: a relation of that name exists. Two processes may make the same one. */
@@ -24,7 +24,7 @@ export class MinutePartitions {
     const to = new Date(hourStartMs + hourMs).toISOString()
     try {
       await this.#pool.query(
-        `create table if not exists ${nameOf(hourStartMs)} partition of minute for values from ('${from}') to ('${to}')`,
+        `create table if not exists ${minutePartitionName(hourStartMs)} partition of minute for values from ('${from}') to ('${to}')`,
       )
     } catch (error) {
       if ((error as { code?: string }).code !== duplicateTableCode) throw error
@@ -39,15 +39,12 @@ export class MinutePartitions {
 
   /** @returns names of the partitions that were dropped because all of them is before this instant. */
   async dropBefore(instantMs: number): Promise<string[]> {
-    const { rows } = await this.#pool.query<{ name: string }>(
-      `select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
-       where inhparent = 'minute'::regclass order by relname`,
-    )
     const dropped: string[] = []
-    for (const { name } of rows) {
-      const hourStartMs = hourOf(name)
-      if (hourStartMs === undefined || hourStartMs + hourMs > instantMs) continue
-      await this.#pool.query(`drop table ${name}`)
+    for (const hourStartMs of await listMinutePartitions(this.#pool)) {
+      if (hourStartMs + hourMs > instantMs) continue
+      const name = minutePartitionName(hourStartMs)
+      // Another process may have sealed it meanwhile.
+      await this.#pool.query(`drop table if exists ${name}`)
       this.#known.delete(hourStartMs)
       dropped.push(name)
     }
@@ -55,11 +52,20 @@ export class MinutePartitions {
   }
 }
 
-function nameOf(hourStartMs: number): string {
+/** @returns when their hours start, in ascending order. */
+export async function listMinutePartitions(client: Pool | PoolClient): Promise<number[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+     where inhparent = 'minute'::regclass order by relname`,
+  )
+  return rows.flatMap(({ name }) => startOf(name) ?? [])
+}
+
+export function minutePartitionName(hourStartMs: number): string {
   return `minute_${new Date(hourStartMs).toISOString().slice(0, 13).replace(/\D/g, '')}`
 }
 
-function hourOf(name: string): number | undefined {
+function startOf(name: string): number | undefined {
   const [, year, month, day, hour] = /^minute_(\d{4})(\d\d)(\d\d)(\d\d)$/.exec(name) ?? []
   return year === undefined ? undefined : Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour))
 }

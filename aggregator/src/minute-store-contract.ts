@@ -28,6 +28,8 @@ export interface MinuteStoreStorage {
   table(): Promise<ModelTable>
   /** Remembers what is stored now; the function it returns sets the store back to it. */
   snapshot(): Promise<() => Promise<void>>
+  /** Packs all there is, where a store packs what is old. */
+  seal?(): Promise<void>
 }
 
 const baseMs = Date.UTC(2027, 0, 15, 9, 59)
@@ -99,6 +101,27 @@ export function minuteStoreContract(name: string, subject: MinuteStoreUnderTest)
     ]
     for (const { startMs, values } of parts) await owner.write(startMs, values)
     assert.deepEqual(await storage.table(), modelOf(...parts))
+  })
+
+  test(`${name}: what comes for an hour that is packed, new or again, is in the union, packed again or not`, async () => {
+    const storage = await subject.create()
+    const owner = new Owner(storage.open())
+    const parts = [
+      { startMs: baseMs, values: ramp(20) },
+      { startMs: baseMs + 10_000, values: ramp(70, 100) },
+      { startMs: baseMs, values: ramp(20) },
+      { startMs: baseMs + 5_000, values: ramp(10, 50) },
+      { startMs: baseMs + 80_000, values: ramp(90, 1_000) },
+    ]
+    for (const [index, { startMs, values }] of parts.entries()) {
+      const { mergedRows, rows } = await owner.write(startMs, values)
+      if (storage.seal !== undefined && index > 0)
+        assert.ok(mergedRows > 0 && mergedRows <= rows, 'the ring may be older')
+      assert.deepEqual(await storage.table(), modelOf(...parts.slice(0, index + 1)))
+      if (index === 3) continue
+      await storage.seal?.()
+      assert.deepEqual(await storage.table(), modelOf(...parts.slice(0, index + 1)))
+    }
   })
 
   test(`${name}: neither position nor completeThrough goes back`, async () => {

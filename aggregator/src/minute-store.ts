@@ -103,7 +103,7 @@ export interface MinuteStore {
   beginRun(partition: LogPartition): Promise<number>
   /** Ended in order, or read all there is: the next owner is the first again. */
   finishRun(partition: LogPartition): Promise<void>
-  /** Retention. @returns the names of the hours that were dropped because all of them is before this instant. */
+  /** Retention. @returns the names of the hours, and of days of sealed ones, that were dropped because all of them is before this instant. */
   dropBefore(instantMs: number): Promise<string[]>
   /** Forgets the progress of partitions that the log no longer has. @returns them, as `topic/partition`. */
   retire(sampleLog: Pick<SampleLog, 'partitions'>): Promise<string[]>

@@ -18,6 +18,7 @@ import type {
 import { beginProgress, readProgress } from './partition-progress.ts'
 import { beginRun, finishRun } from './partition-runs.ts'
 import { retirePartitions } from './retired-partitions.ts'
+import { dropBlocksBefore } from './sealing/block-table.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
 import type { SlotEntry } from './series-slots.ts'
 import { announceSeries, storeMinutes } from './store-minutes.ts'
@@ -70,8 +71,9 @@ export class PostgresMinuteStore implements MinuteStore {
     return finishRun(this.#pool, partition)
   }
 
-  dropBefore(instantMs: number): Promise<string[]> {
-    return this.#partitions.dropBefore(instantMs)
+  async dropBefore(instantMs: number): Promise<string[]> {
+    const hours = await this.#partitions.dropBefore(instantMs)
+    return [...hours, ...(await dropBlocksBefore(this.#pool, instantMs))]
   }
 
   retire(sampleLog: Pick<SampleLog, 'partitions'>): Promise<string[]> {

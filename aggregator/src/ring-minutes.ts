@@ -1,14 +1,14 @@
 /**
- * Minutes out of Postgres for the ring: one hour, in the order of series and time, in batches of bounded size. The server
- * sends on only when a batch was taken (COPY under back-pressure), so memory holds two batches and a chunk.
- *
- * A tuple of the binary COPY here is always 78 bytes, big-endian, each field after its length:
- *
- *   i16 7 | i32 series | i32 tag | i64 minute_at | i64 seen | f64 min | f64 max | f64 sum
- *      0    6            14        22              34         46        58        70    78
+ * Minutes out of Postgres for the ring, of both tiers (lib/src/minute-tiers): one hour, in the order of series and time, in batches of
+ * bounded size. The server sends on only when a batch was taken (COPY under back-pressure), so memory holds the batches that one chunk
+ * of its answer fills.
  */
+import { TierDecoder } from '@minutely/lib/minute-tiers/tier-decoder'
+import { TierMerge, type TierMinute, type UnreadableHourError } from '@minutely/lib/minute-tiers/tier-merge'
+import { copyTaggedTiers, lockTiers } from '@minutely/lib/minute-tiers/tier-query'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import type { RingRows } from '@minutely/lib/recent-ring/recent-ring'
+import { minuteMs } from '@minutely/schema/limits'
 import copyStreams from 'pg-copy-streams'
 
 export interface RingSpan {
@@ -16,45 +16,46 @@ export interface RingSpan {
   /** Half-open. */
   readonly toMs: number
   readonly rowsMax: number
+  /** What it has is not given out: the ring does not cover it, and whoever asks is told by Postgres' reader. */
+  readonly unreadable: (error: UnreadableHourError) => void
 }
 
-const headerBytes = 19
-const tupleBytes = 78
-/** Postgres counts microseconds from 2000-01-01. */
-const postgresEpochMinutes = Date.UTC(2000, 0, 1) / 60_000
-const minuteUs = 60_000_000
-
-/** Two batches in turns: whoever gets one may use it until the next one is asked for, and while that one is read. */
-export async function* readRingRows(client: PoolClient, { fromMs, toMs, rowsMax }: RingSpan): AsyncGenerator<RingRows> {
-  const instant = (ms: number): string => `'${new Date(ms).toISOString()}'::timestamptz`
-  const stream = client.query(
-    copyStreams.to(
-      // `offset 0`: the tag is made once a series, not once a row.
-      `copy (select series_id, tag, minute_at, seen, min, max, sum
-             from minute join (
-               select series_id, ('x' || left(identity::text, 8))::bit(32)::integer as tag
-               from series order by series_id offset 0) as tagged using (series_id)
-             where minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}
-             order by series_id, minute_at) to stdout (format binary)`,
-    ),
-  )
-  let [batch, other] = [new RowBatch(rowsMax), new RowBatch(rowsMax)]
-  let rest: Buffer = Buffer.alloc(0)
-  let toSkip = headerBytes
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    let at = Math.min(toSkip, bytes.length)
-    toSkip -= at
-    for (; at + tupleBytes <= bytes.length; at += tupleBytes) {
-      batch.add(bytes, at)
-      if (batch.count < rowsMax) continue
-      yield batch
-      ;[batch, other] = [other, batch]
+/** In a transaction of READ COMMITTED. Whoever gets a batch may use it until the next but one is asked for. */
+export async function* readRingRows(client: PoolClient, span: RingSpan): AsyncGenerator<RingRows> {
+  const { fromMs, toMs, rowsMax, unreadable } = span
+  await client.query(lockTiers)
+  const stream = client.query(copyStreams.to(copyTaggedTiers(span)))
+  const full: RowBatch[] = []
+  const spare: RowBatch[] = []
+  let batch = new RowBatch(rowsMax)
+  const range = { fromMinute: fromMs / minuteMs, toMinute: toMs / minuteMs }
+  const merge = new TierMerge(range, {
+    minute: (minute) => {
+      batch.add(minute)
+      if (batch.count < rowsMax) return
+      full.push(batch)
+      batch = spare.pop() ?? new RowBatch(rowsMax)
       batch.count = 0
+    },
+    unreadable,
+  })
+  const decoder = new TierDecoder(merge, { isTagged: true })
+  // The one before the last that was given out is free again.
+  let before: RowBatch | undefined
+  const give = function* (): Generator<RingRows> {
+    for (let next = full.shift(); next !== undefined; next = full.shift()) {
+      yield next
+      if (before !== undefined) spare.push(before)
+      before = next
     }
-    rest = bytes.subarray(at)
   }
-  if (batch.count > 0) yield batch
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    decoder.push(chunk)
+    yield* give()
+  }
+  decoder.end()
+  if (batch.count > 0) full.push(batch)
+  yield* give()
 }
 
 class RowBatch implements RingRows {
@@ -79,16 +80,15 @@ class RowBatch implements RingRows {
     this.sum = new Float64Array(rowsMax)
   }
 
-  add(bytes: Buffer, at: number): void {
+  add({ seriesId, tag, minute, seenLow, seenHigh, min, max, sum }: TierMinute): void {
     const row = this.count++
-    this.seriesIds[row] = bytes.readInt32BE(at + 6)
-    this.tags[row] = bytes.readUInt32BE(at + 14)
-    const micros = bytes.readInt32BE(at + 22) * 4_294_967_296 + bytes.readUInt32BE(at + 26)
-    this.minutes[row] = micros / minuteUs + postgresEpochMinutes
-    this.seenHigh[row] = bytes.readUInt32BE(at + 34)
-    this.seenLow[row] = bytes.readUInt32BE(at + 38)
-    this.min[row] = bytes.readDoubleBE(at + 46)
-    this.max[row] = bytes.readDoubleBE(at + 58)
-    this.sum[row] = bytes.readDoubleBE(at + 70)
+    this.seriesIds[row] = seriesId
+    this.tags[row] = tag
+    this.minutes[row] = minute
+    this.seenLow[row] = seenLow
+    this.seenHigh[row] = seenHigh
+    this.min[row] = min
+    this.max[row] = max
+    this.sum[row] = sum
   }
 }

@@ -9,6 +9,7 @@ import { createTestRedis, isReady, type TestRedis, withoutRedisServer } from '@m
 import { minuteMs } from '@minutely/schema/limits'
 import { pushMinutes } from './push-minutes.ts'
 import { createRingRepair, type RingRepair } from './ring-repair.ts'
+import { createTestSealer } from './sealing/test-sealing.ts'
 import { assertRingIsWhole, createRingStore, type RingStore, StoringProcess, statesInRing } from './test-ring-store.ts'
 
 const clock = new SystemClock()
@@ -55,6 +56,25 @@ else {
       assert.deepEqual(await repairs(store), { done: 1 })
       await store.redis.call('flushall', [])
       assert.equal((await statesInRing(store.pool, store.ring, span)).size, 0)
+      await repair.look()
+      await assertRingIsWhole(store, span)
+      await repair.stop()
+    })
+
+    it('fills it with hours that are sealed, whose late data is beside them', async () => {
+      const store = await createFilledStore()
+      const sealer = createTestSealer(store.pool, { clock })
+      await sealer.look()
+      await sealer.stop()
+      const late = [{ name: 'b', values: Array.from({ length: 600 }, (_, second) => second) }]
+      await new StoringProcess(store.pool, 1).store(span.fromMs + hourMs, late, nowMs)
+      const { rows } = await store.pool.query<{ blocks: number; rows: number }>(
+        `select (select count(*) from hour_block)::integer as blocks,
+                (select count(*) from minute where minute_at < $1)::integer as rows`,
+        [new Date(span.fromMs + 2 * hourMs)],
+      )
+      assert.ok((rows[0]?.blocks ?? 0) >= 6 && (rows[0]?.rows ?? 0) > 0, JSON.stringify(rows))
+      const repair = repairOf(store)
       await repair.look()
       await assertRingIsWhole(store, span)
       await repair.stop()

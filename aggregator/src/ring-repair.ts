@@ -171,7 +171,7 @@ export class RingRepair implements Service {
 
   /** @returns how many rows were pushed. */
   async #fillHour(identity: RingIdentity, fromMs: number, toMs: number): Promise<number> {
-    const { pool, ring, clock } = this.#deps
+    const { pool, ring, clock, log } = this.#deps
     const client = await pool.connect()
     let rowCount = 0
     let failure: Error | undefined
@@ -179,9 +179,12 @@ export class RingRepair implements Service {
     try {
       await client.query('begin read only')
       await client.query(`set local statement_timeout = ${statementTimeoutMs}`)
+      const unreadable = (error: Error): void => {
+        log.error({ err: error }, 'the ring goes without an hour of a series')
+      }
       // Postgres reads a batch while Redis takes the one before.
       let filling = Promise.resolve()
-      for await (const rows of readRingRows(client, { fromMs, toMs, rowsMax: rowsPerBatchMax })) {
+      for await (const rows of readRingRows(client, { fromMs, toMs, rowsMax: rowsPerBatchMax, unreadable })) {
         await filling
         filling = ring.fill(identity, rows)
         filling.catch(() => {})

@@ -4,7 +4,7 @@
  * told that the progress has moved, and starts again from it.
  *
  * Fast path is a binary COPY. It fails when a row exists already (a replay, a late or early part of a minute): then,
- * and for reopened minutes at once, the merge (merge-minute.ts) does it row by row.
+ * for reopened minutes at once, and for all of an hour that may be sealed (sealing/), the merge (merge-minute.ts) does it row by row.
  */
 import assert from 'node:assert/strict'
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
@@ -25,6 +25,7 @@ import type { ClosedMinute } from './open-minute.ts'
 import { lockProgress, saveProgress, touchProgress } from './partition-progress.ts'
 import { RingPushBuilder } from './ring-push.ts'
 import { rollUp } from './roll-up.ts'
+import { hourOf, shareHours } from './sealing/hour-locks.ts'
 import type { Span } from './seen-servers.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import type { SeriesSlots, ServerSlots, SlotEntry } from './series-slots.ts'
@@ -59,6 +60,10 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
     const spans = unseen(spansOf(flush.minutes, deps.slots), deps)
     const stored = await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, flush)
+      const sealedHours = await shareHours(
+        client,
+        prepared.map(({ rows }) => hourOf(rows.minuteMs)),
+      )
       await assertKept(client, [...fresh], deps)
       // Before any row is read or written, so that what the ring learns is not older than the ring (recent-ring.ts).
       const push = new RingPushBuilder(await readRingIdentity(client), flush.closedThroughMs)
@@ -66,14 +71,18 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
       const merged = new Set<ClosedMinute>()
       for (const { minute, rows, tags } of prepared) {
         counts.rows += minute.rowCount
-        if (!minute.reopened && (await copied(client, rows))) {
+        const maybeSealed = sealedHours.has(hourOf(rows.minuteMs))
+        if (!minute.reopened && !maybeSealed && (await copied(client, rows))) {
           push.addCopied(rows, tags)
           continue
         }
         if (merged.size === 0) push.identity = await readRingIdentity(client, 'share')
         merged.add(minute)
         counts.mergedRows += minute.rowCount
-        const { newSeconds, stored } = await mergeMinute(client, rows, minute.values)
+        const { newSeconds, stored } = await mergeMinute(client, rows, {
+          values: minute.values,
+          maybeSealed,
+        })
         push.addMerged({ ...rows, rolled: stored }, tags)
         if (minute.late) counts.lateSamples += newSeconds
       }

@@ -15,7 +15,7 @@ import { adoptRing, readRingIdentity } from '@minutely/lib/recent-ring/ring-stat
 import type { RedisClient } from '@minutely/lib/redis/redis-client'
 import { connectTestClient, type TestRedis } from '@minutely/lib/redis/test-redis'
 import { minuteMs } from '@minutely/schema/limits'
-import { sectionOf } from './minute-model.ts'
+import { sectionOf, storedMinutes } from './minute-model.ts'
 import { MinutePartitions } from './minute-partitions.ts'
 import type { Stored } from './minute-store.ts'
 import { MinuteWindows } from './minute-window.ts'
@@ -107,14 +107,15 @@ export class StoringProcess {
 
 type States = Map<string, { seen: bigint; min: number; max: number; sum: number }>
 
-/** `<series id> <minute>` -> state. */
+/** `<series id> <minute>` -> state, of both tiers. */
 export async function statesInPostgres(pool: Pool, beforeMs = Number.MAX_SAFE_INTEGER / 2): Promise<States> {
-  const { rows } = await pool.query<{ key: string; seen: string; min: number; max: number; sum: number }>(
-    `select series_id || ' ' || (extract(epoch from minute_at) / 60)::integer as key, seen::text, min, max, sum
-     from minute where extract(epoch from minute_at) * 1000 < $1 order by series_id, minute_at`,
-    [beforeMs],
+  const minutes = (await storedMinutes(pool)).filter(({ minute }) => minute * minuteMs < beforeMs)
+  return new Map(
+    minutes.map(({ seriesId, minute, seenLow, seenHigh, min, max, sum }) => {
+      const seen = BigInt(seenLow) | (BigInt(seenHigh) << 32n)
+      return [`${seriesId} ${minute}`, { seen, min, max, sum }]
+    }),
   )
-  return new Map(rows.map(({ key, seen, ...values }) => [key, { seen: BigInt(seen), ...values }]))
 }
 
 /** What a reader finds in the ring, of all series there are. */

@@ -9,6 +9,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent } from '@minutely/agent/service'
 import { PostgresMinuteStore } from '@minutely/aggregator/postgres-minute-store'
+import { createHourSealer } from '@minutely/aggregator/sealing/hour-sealer'
 import { createAggregator } from '@minutely/aggregator/service'
 import { createCollector } from '@minutely/collector-api/service'
 import type { Clock } from '@minutely/lib/clock'
@@ -107,6 +108,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         log,
         registry,
       })
+      const sealer = createHourSealer(config.aggregator, { pool: writer, clock, log, registry })
       const collector = createCollector(
         // What retention would drop at once is refused instead, with a reason.
         {
@@ -122,7 +124,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         plugins: [collector.plugin, queryApi.plugin],
         readiness: [aggregator.readiness, collector.readiness, reserve.problem],
       })
-      for (const service of [reserve, sampleLog, aggregator, collector, queryApi, http]) await start(service)
+      for (const service of [reserve, sampleLog, sealer, aggregator, collector, queryApi, http]) await start(service)
       url = http.url
       if (config.embedded.localAgent) {
         await start(createAgent(config.agent, { log, clock, registry, collectorUrl: () => http.url }))

@@ -63,5 +63,9 @@ function configFor({ faults }: SimWorld): AggregatorConfig {
     readyLagMs: 30_000,
     readBytesMax: 1 << 22,
     retentionHours: 48,
+    sealAfterMinutes: 0,
+    resealAfterMinutes: 15,
+    sealRowsPerS: 100_000,
+    sealSliceRowsMax: 15_000,
   }
 }

@@ -1,0 +1,123 @@
+/**
+ * A slice of hot rows into hour blocks. Pure. What blocks have already of a series is laid under its hot rows: a hot row is the whole
+ * state of its minute and takes its place. Each block is decoded again and compared, bit for bit, before anybody relies on it: what
+ * cannot be packed stays hot.
+ */
+import { HourBlockError } from '@minutely/schema/hour-block/block-bytes'
+import { HourBlockDecoder } from '@minutely/schema/hour-block/decode-hour-block'
+import { HourBlockEncoder } from '@minutely/schema/hour-block/encode-hour-block'
+import {
+  createMinuteColumns,
+  type MinuteColumns,
+  minutesPerHour,
+  wholeHalf,
+} from '@minutely/schema/hour-block/minute-columns'
+import type { HotRow, HourSlice } from './hour-slice.ts'
+
+export interface PackedSeries {
+  readonly seriesId: number
+  readonly tenantId: number
+  readonly block: Buffer
+}
+
+/** outside: no row of ours; encode, compare: a defect of the codec; unreadable: what is stored. */
+export type RefusalReason = 'outside' | 'encode' | 'compare' | 'unreadable'
+
+/** An hour that cannot be packed, and why. It stays as it is. */
+export class SealRefusedError extends Error {
+  override readonly name = 'SealRefusedError'
+  readonly reason: RefusalReason
+
+  constructor(reason: RefusalReason, message: string, options: ErrorOptions = {}) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+export interface SliceCodec {
+  readonly encoder: Pick<HourBlockEncoder, 'encode'>
+  readonly decoder: Pick<HourBlockDecoder, 'decode'>
+}
+
+/** Made once for many slices. */
+export class SlicePacker {
+  readonly #codec: SliceCodec
+  readonly #columns = createMinuteColumns(minutesPerHour)
+  readonly #again = createMinuteColumns(minutesPerHour)
+
+  constructor(codec: SliceCodec = { encoder: new HourBlockEncoder(), decoder: new HourBlockDecoder() }) {
+    this.#codec = codec
+  }
+
+  /** `existing`: by series id. @throws SealRefusedError */
+  pack(slice: HourSlice, existing: ReadonlyMap<number, Buffer>): PackedSeries[] {
+    const packed: PackedSeries[] = []
+    let row = 0
+    while (row < slice.rowCount) {
+      const { seriesId, tenantId } = slice.row(row)
+      this.#begin(seriesId, existing.get(seriesId))
+      for (; row < slice.rowCount; row++) {
+        const hot = slice.row(row)
+        if (hot.seriesId !== seriesId) break
+        put(this.#columns, hot)
+      }
+      packed.push({ seriesId, tenantId, block: this.#encode(seriesId) })
+    }
+    return packed
+  }
+
+  #begin(seriesId: number, block: Buffer | undefined): void {
+    for (const column of Object.values(this.#columns)) column.fill(0)
+    if (block === undefined) return
+    try {
+      this.#codec.decoder.decode(block, this.#columns, 0)
+    } catch (error) {
+      if (!(error instanceof HourBlockError)) throw error
+      throw new SealRefusedError('unreadable', `its block of series ${seriesId} cannot be read: ${error.message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  #encode(seriesId: number): Buffer {
+    let block: Buffer
+    try {
+      block = this.#codec.encoder.encode(this.#columns, 0)
+      this.#codec.decoder.decode(block, this.#again, 0)
+    } catch (error) {
+      throw new SealRefusedError('encode', `series ${seriesId} cannot be packed: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+    if (!areEqual(this.#columns, this.#again)) {
+      throw new SealRefusedError('compare', `series ${seriesId} is not the same when it is unpacked`)
+    }
+    return block
+  }
+}
+
+function put(columns: MinuteColumns, { seriesId, minute, seenLower, seenUpper, min, max, sum }: HotRow): void {
+  // Bits 0 to 31 and 32 to 63, to halves of 30.
+  const [low, high] = [seenLower & wholeHalf, (seenUpper << 2) | (seenLower >>> 30)]
+  const isOurs = Number.isInteger(minute) && minute >= 0 && minute < minutesPerHour && seenUpper < 2 ** 28
+  if (!isOurs || (low === 0 && high === 0)) {
+    throw new SealRefusedError('outside', `series ${seriesId} has a row at minute ${minute} that is none of a minute`)
+  }
+  columns.seenLow[minute] = low
+  columns.seenHigh[minute] = high
+  columns.min[minute] = min
+  columns.max[minute] = max
+  columns.sum[minute] = sum
+}
+
+/** Bit for bit: two zeros differ, a NaN is itself. */
+function areEqual(one: MinuteColumns, other: MinuteColumns): boolean {
+  const bytesOf = ({ buffer }: Int32Array | Float64Array): Buffer => Buffer.from(buffer)
+  return (
+    bytesOf(one.seenLow).equals(bytesOf(other.seenLow)) &&
+    bytesOf(one.seenHigh).equals(bytesOf(other.seenHigh)) &&
+    bytesOf(one.min).equals(bytesOf(other.min)) &&
+    bytesOf(one.max).equals(bytesOf(other.max)) &&
+    bytesOf(one.sum).equals(bytesOf(other.sum))
+  )
+}

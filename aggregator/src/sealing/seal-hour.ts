@@ -1,0 +1,140 @@
+/**
+ * Seals an hour: its hot rows become blocks, then they are dropped. Three steps, each of which may be the last of a process; whoever
+ * comes next begins with the first again.
+ *
+ *   1 begin    hour locked: state = sealing, dirty = false. From now on flushes merge, never COPY, and set dirty.
+ *   2 pack     slice by slice: read hot rows, lay them over what blocks there are, write blocks. No lock; all hot rows are there
+ *              and win, so nobody minds blocks that are half-written or older than they are.
+ *   3 finish   hour locked: if not dirty, state = sealed and the hot rows are dropped.
+ *
+ * Why nothing is lost: the lock of 1 waits for flushes that do not know yet, so 2 sees all they stored. A flush that stores after 1 has
+ * set dirty when 3 has the lock, and 3 leaves everything as it is. So the rows that 3 drops are those that 2 has packed. Only the
+ * sealer writes blocks, and on the connection that makes it the only one (seal-transaction.ts).
+ *
+ * Locks: 1 and 3 wait 200 ms at most. Dropping a partition locks the whole table `minute`, so it is the last statement of 3; when readers
+ * do not make room in time, it is tried again after a pause that grows, with jitter.
+ */
+import type { Clock } from '@minutely/lib/clock'
+import type { PoolClient } from '@minutely/lib/postgres/pool'
+import { minutePartitionName } from '../minute-partitions.ts'
+import { ensureBlockDay, hasBlocks, readBlocks, writeBlocks } from './block-table.ts'
+import { holdHour, hourMs } from './hour-locks.ts'
+import { type HourSlice, readSlice } from './hour-slice.ts'
+import { SlicePacker } from './pack-slice.ts'
+import { inBriefTransaction, inClientTransaction } from './seal-transaction.ts'
+
+export interface SealPace {
+  readonly sealRowsPerS: number
+  readonly sealSliceRowsMax: number
+}
+
+export interface SealDeps {
+  /** The one that holds the sealer's lock. */
+  readonly client: PoolClient
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly random: () => number
+  readonly packer?: SlicePacker
+  /** For tests: called between the steps, and between slices. */
+  readonly reached?: (point: SealPoint) => Promise<void>
+}
+
+export type SealPoint = 'begun' | 'slice' | 'packed' | 'finished'
+
+export type SealOutcome = 'sealed' | 'dirty' | 'busy' | 'stopped'
+
+export interface SealResult {
+  readonly outcome: SealOutcome
+  readonly blocks: number
+  readonly bytes: number
+}
+
+/** Of a step that a lock keeps from its turn: some minutes in all, then the hour waits for its next turn. */
+const attemptsMax = 40
+const pauseFirstMs = 250
+const pauseMsMax = 10_000
+
+/** `hour`: hours since 1970. @throws SealRefusedError */
+export async function sealHour(hour: number, pace: SealPace, deps: SealDeps): Promise<SealResult> {
+  const { client, reached = async () => {} } = deps
+  const begun = await stubborn(deps, () => begin(client, hour, deps.clock.nowMs()))
+  if (begun !== 'begun') return { outcome: begun, blocks: 0, bytes: 0 }
+  await reached('begun')
+  const packed = await pack(hour, pace, deps)
+  if (packed === undefined) return { outcome: 'stopped', blocks: 0, bytes: 0 }
+  await reached('packed')
+  const outcome = await stubborn(deps, () => finishSealing(client, hour))
+  await reached('finished')
+  return { outcome, ...packed }
+}
+
+function begin(client: PoolClient, hour: number, nowMs: number): Promise<'begun' | 'busy'> {
+  return inBriefTransaction(client, async () => {
+    await holdHour(client, hour)
+    await client.query(
+      `insert into hour_seal (hour, state, dirty, tried_at) values ($1, 'sealing', false, $2)
+       on conflict (hour) do update set state = 'sealing', dirty = false, tried_at = excluded.tried_at`,
+      [hour, new Date(nowMs)],
+    )
+    await ensureBlockDay(client, hour)
+    return 'begun' as const
+  })
+}
+
+/** @returns undefined when it was told to stop. */
+async function pack(
+  hour: number,
+  { sealRowsPerS, sealSliceRowsMax }: SealPace,
+  deps: SealDeps,
+): Promise<{ blocks: number; bytes: number } | undefined> {
+  const { client, clock, signal, packer = new SlicePacker(), reached = async () => {} } = deps
+  const beganAtMs = clock.nowMs()
+  const isFirst = !(await hasBlocks(client, hour))
+  let [afterSeriesId, rowCount, blocks, bytes] = [0, 0, 0, 0]
+  let slice: HourSlice | undefined
+  while (slice?.isLast !== true) {
+    if (signal.aborted) return undefined
+    slice = await readSlice(client, { hour, afterSeriesId, rowsMax: sealSliceRowsMax })
+    const seriesIds = slice.seriesIds()
+    const existing = isFirst ? new Map<number, Buffer>() : await readBlocks(client, hour, seriesIds)
+    const packed = packer.pack(slice, existing)
+    await inClientTransaction(client, () => writeBlocks(client, { hour, packed }, existing))
+    afterSeriesId = seriesIds.at(-1) ?? afterSeriesId
+    rowCount += slice.rowCount
+    blocks += packed.length
+    for (const { block } of packed) bytes += block.length
+    await reached('slice')
+    // Flushes and questions come first: this has an hour's time for an hour.
+    const aheadMs = beganAtMs + (rowCount / sealRowsPerS) * 1_000 - clock.nowMs()
+    if (aheadMs > 0) await clock.sleep(aheadMs, signal)
+  }
+  return { blocks, bytes }
+}
+
+/** Of an hour that is packed, or that was sealed and has got nothing since. */
+export function finishSealing(client: PoolClient, hour: number): Promise<'sealed' | 'dirty' | 'busy'> {
+  return inBriefTransaction(client, async () => {
+    await holdHour(client, hour)
+    const { rowCount } = await client.query(
+      "update hour_seal set state = 'sealed' where hour = $1 and not dirty returning hour",
+      [hour],
+    )
+    if (rowCount === 0) return 'dirty' as const
+    await client.query(`drop table if exists ${minutePartitionName(hour * hourMs)}`)
+    return 'sealed' as const
+  })
+}
+
+/** Tries while it is busy. */
+async function stubborn<T extends string>(
+  { clock, signal, random }: SealDeps,
+  work: () => Promise<T | 'busy'>,
+): Promise<T | 'busy' | 'stopped'> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    if (signal.aborted) return 'stopped'
+    const outcome = await work()
+    if (outcome !== 'busy') return outcome
+    await clock.sleep(Math.min(pauseMsMax, pauseFirstMs * 2 ** attempt) * (0.5 + random()), signal)
+  }
+  return 'busy'
+}

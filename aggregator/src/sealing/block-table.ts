@@ -24,14 +24,6 @@ export async function ensureBlockDay(client: PoolClient, hour: number): Promise<
   await client.query(`create table ${name} partition of hour_block for values from (${from}) to (${to})`)
 }
 
-export async function hasBlocks(client: PoolClient, hour: number): Promise<boolean> {
-  const { rows } = await client.query<{ has: boolean }>(
-    'select exists (select from hour_block where hour = $1) as has',
-    [hour],
-  )
-  return rows[0]?.has === true
-}
-
 /** By series id. */
 export async function readBlocks(
   client: PoolClient,

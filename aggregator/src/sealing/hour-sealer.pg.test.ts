@@ -232,7 +232,7 @@ describe('a sealer that ends', () => {
     'insert into hour_seal',
     'create table hour_block',
     'copy hour_block',
-    'update hour_seal',
+    "update hour_seal set state = 'sealed'",
     'drop table',
   ]
   for (const statement of [...statements, 'commit']) {

@@ -17,7 +17,7 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutePartitionName } from '../minute-partitions.ts'
-import { ensureBlockDay, hasBlocks, readBlocks, writeBlocks } from './block-table.ts'
+import { ensureBlockDay, readBlocks, writeBlocks } from './block-table.ts'
 import { holdHour, hourMs } from './hour-locks.ts'
 import { type HourSlice, readSlice } from './hour-slice.ts'
 import { SlicePacker } from './pack-slice.ts'
@@ -58,9 +58,9 @@ const pauseMsMax = 10_000
 export async function sealHour(hour: number, pace: SealPace, deps: SealDeps): Promise<SealResult> {
   const { client, reached = async () => {} } = deps
   const begun = await stubborn(deps, () => begin(client, hour, deps.clock.nowMs()))
-  if (begun !== 'begun') return { outcome: begun, blocks: 0, bytes: 0 }
+  if (begun === 'busy' || begun === 'stopped') return { outcome: begun, blocks: 0, bytes: 0 }
   await reached('begun')
-  const packed = await pack(hour, pace, deps)
+  const packed = await pack({ hour, isFirst: begun === 'first' }, pace, deps)
   if (packed === undefined) return { outcome: 'stopped', blocks: 0, bytes: 0 }
   await reached('packed')
   const outcome = await stubborn(deps, () => finishSealing(client, hour))
@@ -68,28 +68,32 @@ export async function sealHour(hour: number, pace: SealPace, deps: SealDeps): Pr
   return { outcome, ...packed }
 }
 
-function begin(client: PoolClient, hour: number, nowMs: number): Promise<'begun' | 'busy'> {
+/** @returns 'first' when the hour has no blocks: nobody has begun before. */
+function begin(client: PoolClient, hour: number, nowMs: number): Promise<'first' | 'again' | 'busy'> {
   return inBriefTransaction(client, async () => {
     await holdHour(client, hour)
-    await client.query(
-      `insert into hour_seal (hour, state, dirty, tried_at) values ($1, 'sealing', false, $2)
-       on conflict (hour) do update set state = 'sealing', dirty = false, tried_at = excluded.tried_at`,
+    const known = await client.query(
+      `update hour_seal set state = 'sealing', dirty = false, tried_at = $2 where hour = $1`,
       [hour, new Date(nowMs)],
     )
     await ensureBlockDay(client, hour)
-    return 'begun' as const
+    if (known.rowCount !== 0) return 'again' as const
+    await client.query(`insert into hour_seal (hour, state, tried_at) values ($1, 'sealing', $2)`, [
+      hour,
+      new Date(nowMs),
+    ])
+    return 'first' as const
   })
 }
 
 /** @returns undefined when it was told to stop. */
 async function pack(
-  hour: number,
+  { hour, isFirst }: { readonly hour: number; readonly isFirst: boolean },
   { sealRowsPerS, sealSliceRowsMax }: SealPace,
   deps: SealDeps,
 ): Promise<{ blocks: number; bytes: number } | undefined> {
   const { client, clock, signal, packer = new SlicePacker(), reached = async () => {} } = deps
   const beganAtMs = clock.nowMs()
-  const isFirst = !(await hasBlocks(client, hour))
   let [afterSeriesId, rowCount, blocks, bytes] = [0, 0, 0, 0]
   let slice: HourSlice | undefined
   while (slice?.isLast !== true) {

@@ -101,7 +101,7 @@ export type AggregatorConfig = ConfigOf<typeof aggregatorSettings>
 export const aggregatorStoreSettings = {
   connectionsMax: {
     name: 'AGGREGATOR_CONNECTIONS_MAX',
-    shape: integer({ min: 2, max: 200 }),
+    shape: integer({ min: 4, max: 200 }),
     default: '8',
     description:
       'Connections to Postgres for storing; further flushes wait for one. One is kept for sealing hours, one for the ring',

@@ -8,7 +8,10 @@ const { from, count, step, variantName } = workerData as SeedShare
 const variant = variantNamed(variantName) ?? soundVariant
 let seed = from
 // A broken assertion of ours ends the thread; it must say where.
-process.on('unhandledRejection', (error: Error) => {
-  throw new Error(`seed ${seed}: ${error.message}`, { cause: error })
-})
-for (let index = 0; index < count; index++, seed += step) parentPort?.postMessage(await runSeed(seed, { variant }))
+const failAt = (error: unknown): never => {
+  throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+}
+process.on('unhandledRejection', failAt)
+for (let index = 0; index < count; index++, seed += step) {
+  parentPort?.postMessage(await runSeed(seed, { variant }).catch(failAt))
+}

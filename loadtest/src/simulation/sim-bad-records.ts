@@ -33,6 +33,8 @@ export interface BadRecordsDeps {
 
 const deathsInARowMax = 3
 
+const absentRetryMs = 2_000
+
 export class SimBadRecords {
   /** Processes that died of one. */
   deathCount = 0
@@ -47,12 +49,14 @@ export class SimBadRecords {
 
   appendDeadly(): void {
     const { world } = this.#deps
+    const partition = this.#anyPartition()
+    if (partition === undefined) return void world.clock.schedule(absentRetryMs, () => this.appendDeadly())
     const values = Buffer.from(Float64Array.of(world.random.next()).buffer)
     const series = encodeSeriesList([{ metricId: 'deadly', labels: {} }])
     const owner = { tenantId: 'default', serverId: 'deadly' }
     const section = { ...owner, startMs: Math.floor(world.nowMs / 1_000) * 1_000, stepMs: 1_000, slotCount: 1 }
     const payload = encodeSampleRecord({ receivedAtMs: world.nowMs, sections: [{ ...section, series, values }] })
-    this.#append(this.#anyPartition(), { payload, reason: 'crashes-reader' })
+    this.#append(partition, { payload, reason: 'crashes-reader' })
   }
 
   /** A record that was torn, or bytes of somebody else's; those the log may know as such. */
@@ -60,6 +64,7 @@ export class SimBadRecords {
     const { world, storage } = this.#deps
     const { random } = world
     const partition = this.#anyPartition()
+    if (partition === undefined) return void world.clock.schedule(absentRetryMs, () => this.appendPoison())
     const last = storage.get(partition).records.at(-1)?.payload ?? Buffer.alloc(0)
     const torn = Buffer.from(last.subarray(0, random.below(last.length)))
     const isTorn = random.chance(0.5) && !isDecodable(torn)
@@ -92,9 +97,11 @@ export class SimBadRecords {
     return [...this.#problems, ...problems]
   }
 
-  #anyPartition(): LogPartition {
+  /** Undefined while there is none, because topics are being made anew. */
+  #anyPartition(): LogPartition | undefined {
     const { world, storage } = this.#deps
-    return world.random.pick([...storage.partitions.values()])
+    const there = [...storage.partitions.values()].filter(({ absentUntilMs }) => absentUntilMs <= world.nowMs)
+    return there.length === 0 ? undefined : world.random.pick(there)
   }
 
   #append({ topic, partition }: LogPartition, { payload, reason }: Pick<BadRecord, 'payload' | 'reason'>): void {

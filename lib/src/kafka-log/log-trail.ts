@@ -19,9 +19,16 @@ import type { LogAnchor } from '../sample-log/sample-log.ts'
 const proofBytesMin = 32 * 1024
 const proofBytesMax = 128 * 1024 * 1024
 
+export interface FetchedRecord {
+  readonly offset: number
+  readonly timestampMs: number
+  /** Then its time tells nothing. */
+  readonly damage?: string
+}
+
 /** What was fetched, from an offset on: whole record batches, and where the next one begins; undefined without any. */
 export interface Fetched {
-  readonly records: readonly { readonly offset: number; readonly timestampMs: number }[]
+  readonly records: readonly FetchedRecord[]
   readonly nextOffset: number | undefined
 }
 
@@ -83,8 +90,10 @@ export class LogTrail {
       this.#proofBytes = Math.min(2 * this.#proofBytes, proofBytesMax)
       return 'unclear'
     }
-    const record = records.find(({ offset }) => offset === anchor.position)
-    this.#isRefuted = record?.timestampMs !== anchor.appendedAtMs
+    const record = records.find(({ offset, damage }) => offset === anchor.position && damage === undefined)
+    // What was damaged after it was read is no other log.
+    const isDamaged = record === undefined && records.some(({ offset, damage }) => damage && offset <= anchor.position)
+    this.#isRefuted = !isDamaged && record?.timestampMs !== anchor.appendedAtMs
     if (!this.#isRefuted) this.#proofBytes = proofBytesMin
     return this.#isRefuted ? 'missing' : 'found'
   }
@@ -98,7 +107,7 @@ export class LogTrail {
   followed(nowMs: number, { records }: Fetched): void {
     this.#isBroken = false
     this.#seenAtMs = nowMs
-    const last = records.at(-1)
+    const last = records.findLast(({ damage }) => damage === undefined)
     if (last !== undefined) this.#anchor = { position: last.offset, appendedAtMs: last.timestampMs }
   }
 

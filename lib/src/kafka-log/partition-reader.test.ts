@@ -318,6 +318,33 @@ test('who keeps up proves nothing, who comes back asks for its last record first
   assert.deepEqual([reader.ticket(1_000, nodeId + 1).offset, fetch().offset], [2, 2])
 })
 
+test('a damaged batch is no anchor, and one that is damaged after it was read is no other log', async () => {
+  const { reader, openReader, clock } = rig()
+  const [a, b, c] = ['a', 'b', 'c'].map((word, offset) => recordSet([word], offset)) as [Buffer, Buffer, Buffer]
+  const damaged = Buffer.from(b)
+  // The largest time in the batch, decades on.
+  damaged.writeUInt8(damaged.readUInt8(36) ^ 2, 36)
+  const read = async (from: PartitionReader, anchor: LogAnchor | undefined, set: Buffer) => {
+    const position = anchor === undefined ? 0 : anchor.position + 1
+    const reading = from.read({ partition, position, bytesMax, waitMs: 1_000, ...(anchor && { anchor }) })
+    const ticket = from.ticket(1_000, nodeId)
+    assert.equal(from.accept(ticket, { highWatermark: 3, recordSet: set }), true)
+    await clock.advance(0)
+    return reading
+  }
+  const first = await read(reader, undefined, Buffer.concat([a, damaged]))
+  assert.deepEqual(
+    first.records.map(({ unreadable, appendedAtMs }) => [unreadable !== undefined, appendedAtMs]),
+    [
+      [false, baseMs],
+      [true, baseMs],
+    ],
+  )
+  assert.deepEqual([first.nextPosition, first.anchor], [2, { position: 0, appendedAtMs: baseMs }])
+  const later = await read(openReader(), { position: 1, appendedAtMs: baseMs }, Buffer.concat([damaged, c]))
+  assert.deepEqual([later.gap, wordsOf(later)], [undefined, ['c']])
+})
+
 test('a log that lost its end and was filled again is read anew from its oldest record, after what was fetched before', async () => {
   const { reader, written, timesMs, fetch, answer, answerOrRange, clock } = rig()
   written.push('a', 'b', 'c', 'd')

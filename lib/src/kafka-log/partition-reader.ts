@@ -244,6 +244,7 @@ export class PartitionReader implements TopicPartition {
     const records: LogRecord[] = []
     let bytes = 0
     let last: StoredRecord | undefined
+    let sound: StoredRecord | undefined
     for (let stored = this.#blocks.first; stored !== undefined; stored = this.#blocks.first) {
       if (records.length > 0 && bytes + stored.value.length > bytesMax) break
       let record: LogRecord
@@ -262,13 +263,14 @@ export class PartitionReader implements TopicPartition {
       records.push(record)
       bytes += stored.value.length
       last = stored
+      if (stored.damage === undefined) sound = stored
       this.#blocks.shift()
     }
     this.#start = this.#blocks.isEmpty ? this.#next : (last?.offset ?? this.#start - 1) + 1
     if (this.#blocks.bytes < this.#deps.bytesMax) this.#deps.onWanting(this)
     const batch = { records, nextPosition: this.#start, atEnd: this.#blocks.isEmpty && this.#endSequence > since }
-    if (last === undefined) return batch
-    return { ...batch, anchor: this.#trail.given({ position: last.offset, appendedAtMs: last.timestampMs }) }
+    if (sound === undefined) return batch
+    return { ...batch, anchor: this.#trail.given({ position: sound.offset, appendedAtMs: sound.timestampMs }) }
   }
 
   #cross(gap: LogGap): LogBatch {

@@ -44,6 +44,8 @@ const lengthAt = 8
 const magicAt = 16
 const crcAt = 17
 const attributesAt = 21
+const lastDeltaAt = 23
+const countAt = 57
 const gzip = 1
 const zstd = 4
 const compressionMask = 7
@@ -103,23 +105,51 @@ function writeRecord(writer: ByteWriter, { value, headers }: OutgoingRecord, off
   }
 }
 
-/** The whole batches at the beginning of `bytes`; a broker cuts the last one where its limit is. */
+/**
+ * The whole batches at the beginning of `bytes`; a broker cuts the last one where its limit is. A batch whose checksum is wrong is one
+ * damaged record, and nothing in its head is believed by itself: its time is that of the record before it, and where it ends is said by
+ * the next batch, or by two of its fields that agree. While neither does, it is as if it had not come.
+ */
 export function decodeRecordSet(bytes: Buffer): RecordSet {
   const records: StoredRecord[] = []
   let nextOffset: number | undefined
-  let at = 0
-  while (bytes.length - at >= headBytes) {
-    const size = lengthAt + 4 + bytes.readInt32BE(at + lengthAt)
-    if (size < headBytes || bytes.length - at < size) break
-    const batch = bytes.subarray(at, at + size)
-    const reader = new ByteReader(batch)
-    const baseOffset = reader.int64()
-    const lastOffset = baseOffset + batch.readInt32BE(attributesAt + 2)
-    decodeBatch(batch, baseOffset, records)
-    nextOffset = lastOffset + 1
-    at += size
+  for (let batch = batchAt(bytes, 0), at = 0; batch !== undefined; ) {
+    const baseOffset = new ByteReader(batch).int64()
+    const next = batchAt(bytes, at + batch.length)
+    if (isIntact(batch)) {
+      decodeBatch(batch, baseOffset, records)
+      nextOffset = baseOffset + batch.readInt32BE(lastDeltaAt) + 1
+    } else {
+      const follower = next !== undefined && isIntact(next) ? next : undefined
+      const end = follower === undefined ? plausibleEnd(batch, baseOffset) : new ByteReader(follower).int64()
+      if (end === undefined || end <= baseOffset) break
+      const timestampMs = records.at(-1)?.timestampMs ?? 0
+      records.push({ offset: baseOffset, timestampMs, value: batch, headers: {}, damage: 'its checksum is wrong' })
+      nextOffset = end
+      // Its length may be wrong as well: what follows is fetched again from there.
+      if (follower === undefined) break
+    }
+    at += batch.length
+    batch = next
   }
   return { records, nextOffset }
+}
+
+/** Undefined when there is no whole one. */
+function batchAt(bytes: Buffer, at: number): Buffer | undefined {
+  if (bytes.length - at < headBytes) return undefined
+  const size = lengthAt + 4 + bytes.readInt32BE(at + lengthAt)
+  return size < headBytes || bytes.length - at < size ? undefined : bytes.subarray(at, at + size)
+}
+
+function isIntact(batch: Buffer): boolean {
+  return batch.readUInt32BE(crcAt) === crc32c(batch.subarray(attributesAt))
+}
+
+/** Nothing of ours is compacted, so that a batch has as many records as offsets. */
+function plausibleEnd(batch: Buffer, baseOffset: number): number | undefined {
+  const lastDelta = batch.readInt32BE(lastDeltaAt)
+  return lastDelta >= 0 && batch.readInt32BE(countAt) === lastDelta + 1 ? baseOffset + lastDelta + 1 : undefined
 }
 
 function decodeBatch(batch: Buffer, baseOffset: number, into: StoredRecord[]): void {
@@ -134,7 +164,7 @@ function decodeBatch(batch: Buffer, baseOffset: number, into: StoredRecord[]): v
   try {
     if (batch.readInt8(magicAt) !== 2) throw new RangeError(`format ${batch.readInt8(magicAt)}`)
     const reader = new ByteReader(unpack(batch.subarray(headBytes), attributes & compressionMask))
-    const count = batch.readInt32BE(headBytes - 4)
+    const count = batch.readInt32BE(countAt)
     for (let index = 0; index < count; index++) into.push(readRecord(reader, baseOffset, timestampMs))
   } catch (error) {
     into.length = countBefore

@@ -1,4 +1,7 @@
-import { createTestDatabase } from '@minutely/lib/postgres/test-database'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createPool } from '@minutely/lib/postgres/pool'
+import { createTestDatabase, silentLog } from '@minutely/lib/postgres/test-database'
 import { storedTable } from './minute-model.ts'
 import { minuteStoreContract } from './minute-store-contract.ts'
 import { PostgresMinuteStore } from './postgres-minute-store.ts'
@@ -32,4 +35,17 @@ minuteStoreContract('postgres', {
       },
     }
   },
+})
+
+test('a version that is gone is noticed whatever way of writing dates the database prefers', async () => {
+  const { pool, connection } = await createTestDatabase()
+  await pool.query(`alter database ${connection.database} set datestyle = 'German'`)
+  const german = createPool(connection, { name: 'german', connectionsMax: 1 }, { log: silentLog })
+  const store = new PostgresMinuteStore(german)
+  const partition = { topic: 'samples', partition: 0 }
+  const version = await store.beginProgress(partition, { position: 5, completeThroughMs: 60_000, anchor: undefined })
+  assert.equal((await store.readProgress(partition, version)).isBehind, false)
+  await pool.query('delete from partition_progress')
+  assert.equal((await store.readProgress(partition, version)).isBehind, true)
+  await german.end()
 })

@@ -36,7 +36,9 @@ export function createPool(connection: PostgresConnection, options: PoolOptions,
     `-c statement_timeout=${options.statementTimeoutMs ?? (reader ? 10_000 : 30_000)}`,
     '-c lock_timeout=10000',
     '-c idle_in_transaction_session_timeout=5000',
+    // Instants as text are compared (aggregator/src/partition-progress.ts).
     '-c timezone=UTC',
+    '-c datestyle=ISO',
     '-c client_min_messages=warning',
   ]
   if (reader)

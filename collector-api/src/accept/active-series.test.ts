@@ -116,6 +116,20 @@ describe('ActiveSeries', () => {
     assert.deepEqual([admits(active, 'b'), admits(active, 'a')], [true, false])
   })
 
+  test('a clock that steps back and forth over the end of a generation forgets nobody', () => {
+    const endMs = Math.ceil(startMs / (40 * minuteMs)) * 40 * minuteMs
+    const active = new ActiveSeries({ ...roomy, activeSeriesMax: 2 }, endMs - 1)
+    for (const name of ['a', 'b']) assert.ok(admits(active, name))
+    for (let round = 0; round < 4; round++) {
+      active.observe(endMs + 3)
+      active.observe(endMs - 2)
+    }
+    assert.deepEqual(
+      [admits(active, 'c'), admits(active, 'a'), admits(active, 'b'), active.count],
+      [false, true, true, 2],
+    )
+  })
+
   test('never refuses a series seen within 120 min, counts what it should, and stays within its bounds (property)', () => {
     const anyStep = fc.record({
       waitMs: fc.oneof(fc.integer({ min: 0, max: 30_000 }), fc.integer({ min: 0, max: 100 * minuteMs })),

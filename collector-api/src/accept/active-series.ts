@@ -59,11 +59,14 @@ export class ActiveSeries {
   #begunCount = 0
   #tokens: number
   #nowMs: number
+  /** Of the newest generation, in steps since the epoch: a clock that is set back and forth begins none twice. */
+  #newestStep: number
 
   constructor(config: ActiveSeriesConfig, nowMs: number) {
     this.#config = config
     this.#tokens = config.activeSeriesMax
     this.#nowMs = nowMs
+    this.#newestStep = Math.floor(nowMs / stepMs)
   }
 
   get count(): number {
@@ -84,8 +87,9 @@ export class ActiveSeries {
     const { activeSeriesMax, newSeriesPerMinuteMax } = this.#config
     const elapsedMs = Math.max(0, nowMs - this.#nowMs)
     this.#tokens = Math.min(activeSeriesMax, this.#tokens + (elapsedMs / minuteMs) * newSeriesPerMinuteMax)
-    const steps = Math.floor(nowMs / stepMs) - Math.floor(this.#nowMs / stepMs)
-    for (let step = 0; step < Math.min(steps, generationCount); step++) this.#beginGeneration()
+    const step = Math.floor(nowMs / stepMs)
+    for (let begun = Math.max(this.#newestStep, step - generationCount); begun < step; begun++) this.#beginGeneration()
+    this.#newestStep = Math.max(this.#newestStep, step)
     this.#nowMs = nowMs
   }
 

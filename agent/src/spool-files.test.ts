@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -64,4 +64,51 @@ describe('openSpoolFolder', () => {
     assert.deepEqual(files.list(), [{ name: '0000000001.segment', bytes: 4 }])
     await files.release()
   })
+
+  const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
+
+  it('is closed to other accounts, with all that it makes and what an earlier version left open', async () => {
+    const dir = join(await temporaryFolder(), 'spool')
+    const first = await openSpoolFolder(dir, { setting })
+    first.append('0000000001.segment', Buffer.from('ours'))
+    first.append('0000000002.cell', Buffer.from('ours'))
+    await first.release()
+    assert.deepEqual(await Promise.all([dir, ...(await samplesIn(dir))].map(modeOf)), ['700', '600', '600'])
+    for (const path of await samplesIn(dir)) await chmod(path, 0o644)
+    await chmod(dir, 0o755)
+    await (await openSpoolFolder(dir, { setting })).release()
+    assert.deepEqual(await Promise.all([dir, ...(await samplesIn(dir))].map(modeOf)), ['700', '600', '600'])
+  })
+
+  it('leaves a folder open that is not its own, and closes its files', async () => {
+    const dir = await temporaryFolder()
+    await chmod(dir, 0o755)
+    await writeFile(join(dir, 'notes.txt'), 'not ours', { mode: 0o644 })
+    const files = await openSpoolFolder(dir, { setting })
+    files.append('0000000001.acked', Buffer.from('ours'))
+    await files.release()
+    assert.deepEqual(await Promise.all([dir, join(dir, 'notes.txt'), ...(await samplesIn(dir))].map(modeOf)), [
+      '755',
+      '644',
+      '600',
+    ])
+  })
+
+  const isRoot = process.getuid?.() === 0
+  it('gives what root writes to the owner of the folder', { skip: isRoot ? false : 'needs root' }, async () => {
+    const dir = await temporaryFolder()
+    await chown(dir, 12_345, 12_345)
+    const files = await openSpoolFolder(dir, { setting })
+    files.append('0000000001.segment', Buffer.from('ours'))
+    await files.release()
+    for (const path of await samplesIn(dir)) assert.equal((await stat(path)).uid, 12_345)
+  })
 })
+
+async function samplesIn(dir: string): Promise<string[]> {
+  const names = await readdir(dir)
+  return names
+    .filter((name) => /^\d{10}/.test(name))
+    .sort()
+    .map((name) => join(dir, name))
+}

@@ -7,8 +7,21 @@
  * about 0.05 ms. What a power cut may take is what was not synced, and that runs on a thread.
  *
  * One process per folder: a lock of the operating system that ends with its owner (lib/src/postgres/data-folder-lock.ts).
+ * What a host measures is nobody else's: files are readable to the account of the agent only, and so is a folder in which
+ * nothing else lies.
  */
-import { appendFileSync, closeSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDataFolder } from '@minutely/lib/postgres/data-folder-lock'
@@ -41,16 +54,47 @@ export interface SpoolFolder extends SpoolFiles {
 /** @throws FolderInUseError when another process has the folder; what the disk says when it cannot be made or locked. */
 export async function openSpoolFolder(dir: string, { setting }: { setting: string }): Promise<SpoolFolder> {
   const lock = await lockDataFolder(dir, { owner: 'agent', setting, noun: 'spool folder' })
-  return { ...folderFiles(dir), release: () => lock.release() }
+  try {
+    closeToOthers(dir)
+    return { ...folderFiles(dir), release: () => lock.release() }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+const ownFilePattern = /^(\d{10}\.(segment|acked|cell)|minutely\.(lock|pid))$/
+
+/** Also what an earlier version left open. A folder that others share stays as it is: its files are closed all the same. */
+function closeToOthers(dir: string): void {
+  const names = readdirSync(dir)
+  try {
+    if (names.every((name) => ownFilePattern.test(name))) chmodSync(dir, 0o700)
+    for (const name of names) if (spoolFilePattern.test(name)) chmodSync(join(dir, name), 0o600)
+  } catch (error) {
+    // Another account's folder, or a file system without modes: that must not keep samples from being kept.
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EPERM' && code !== 'ENOTSUP') throw error
+  }
 }
 
 function folderFiles(dir: string): SpoolFiles {
+  // One run with sudo must not keep the folder's owner from its samples afterwards.
+  const folderOwner = process.getuid?.() === 0 && statSync(dir).uid !== 0 ? statSync(dir) : undefined
   return {
     list: () =>
       readdirSync(dir, { withFileTypes: true })
         .filter((entry) => entry.isFile() && spoolFilePattern.test(entry.name))
         .map(({ name }) => ({ name, bytes: statSync(join(dir, name)).size })),
-    append: (name, bytes) => appendFileSync(join(dir, name), bytes),
+    append(name, bytes) {
+      const file = openSync(join(dir, name), 'a', 0o600)
+      try {
+        if (folderOwner !== undefined && fstatSync(file).size === 0) fchownSync(file, folderOwner.uid, folderOwner.gid)
+        appendFileSync(file, bytes)
+      } finally {
+        closeSync(file)
+      }
+    },
     read(name, { offset, length }) {
       const file = openSync(join(dir, name), 'r')
       try {

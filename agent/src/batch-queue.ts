@@ -131,6 +131,23 @@ export class BatchQueue {
     return { bytes: this.#bytes, batches: this.#entries.length }
   }
 
+  /** The sequence of the oldest batch that waits; Infinity when none does. */
+  get oldestSequence(): number {
+    return this.#entries[0]?.sequence ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Samples that wait, and how many of them are on disk; for how long the oldest did. */
+  get waiting(): { samples: number; samplesOnDisk: number; oldestMs: number } {
+    let samples = 0
+    let samplesOnDisk = 0
+    for (const { sampleCount, place } of this.#entries) {
+      samples += sampleCount
+      if (place !== undefined) samplesOnDisk += sampleCount
+    }
+    const nowMs = this.#deps.monotonicMs()
+    return { samples, samplesOnDisk, oldestMs: nowMs - (this.#entries[0]?.queuedAtMs ?? nowMs) }
+  }
+
   /** The newest batches of one server that fit the bounds, at least one if there is any. They stay until forgotten or released. */
   lease(bounds: LeaseBounds): QueuedBatch[] {
     this.#dropExpired()

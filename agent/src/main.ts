@@ -23,6 +23,7 @@ const http = createHttpServer(config.http, {
   registry,
   plugins: [],
   readiness: [agent.readiness],
+  readyDetails: () => ({ waiting: agent.waiting() }),
   settings: agentHttpSettings,
 })
 const explain = (message: string): void => void process.stderr.write(`The agent could not start: ${message}\n`)

@@ -5,11 +5,13 @@
  *
  * stop() ends within 5 s: no further reading, one last request (3 s) for what was sampled, nothing left running.
  */
+import { resolve } from 'node:path'
 import type { Clock } from '@minutely/lib/clock'
 import type { ReadinessCheck } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { Logger } from '@minutely/lib/logging'
 import type { Registry } from 'prom-client'
+import { roomText } from './backlog-report.ts'
 import { SampleBatcher } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
 import { createCollectorClient } from './collector-client.ts'
@@ -46,6 +48,8 @@ export interface AgentServiceConfig extends AgentConfig {
 export interface Agent extends Service {
   /** Not ready: all goes on, but what waits would not survive a restart. */
   readonly readiness: ReadinessCheck
+  /** For /readyz: what waits for the collector, and the room that is left for more. */
+  readonly waiting: () => { samples: number; oldestMs: number; room: string }
 }
 
 export function createAgent(config: AgentServiceConfig, deps: AgentDeps): Agent {
@@ -57,12 +61,21 @@ export function createAgent(config: AgentServiceConfig, deps: AgentDeps): Agent 
   })
   const { serverId } = config
   const spool = config.spool && createSpoolHolder(config.spool, { serverId, queue, log, clock, registry, monotonicMs })
+  const spoolDir = config.spool && resolve(config.spool.spoolDir)
   const batcher = new SampleBatcher()
   const phaseMs = flushPhaseMs(serverId)
   let parts: { reader: HostReader; sampler: Sampler; shipper: Shipper } | undefined
   let cancelFlush = (): void => {}
   let stopping = new AbortController()
   let probed = Promise.resolve()
+
+  /** Of the spool, unless samples are in memory only at present. */
+  function room(): string {
+    const inSpool = spool?.room()
+    if (inSpool !== undefined) return roomText({ ...inSpool, where: `in ${spoolDir}` })
+    const { queueBytesMax: bytesMax, queueAgeMaxMs: ageMsMax } = config
+    return roomText({ bytes: queue.load.bytes, bytesMax, ageMsMax, where: 'in memory' })
+  }
 
   function scheduleFlush(shipper: Shipper): void {
     const nowMs = clock.nowMs()
@@ -75,12 +88,17 @@ export function createAgent(config: AgentServiceConfig, deps: AgentDeps): Agent 
   return {
     name: 'agent',
     readiness: () => spool?.trouble() ?? null,
+    waiting: () => {
+      const { samples, oldestMs } = queue.waiting
+      return { samples, oldestMs: Math.round(oldestMs), room: room() }
+    },
     async start() {
       await spool?.open()
       const collectorUrl = deps.collectorUrl?.() ?? config.collectorUrl
       const reader = deps.hostReader ?? (await createHostReader(config, { log, monotonicMs }))
       const client = createCollectorClient(collectorUrl, { clock })
-      const shipper = createShipper(config, { serverId, queue, client, clock, log, metrics, random })
+      const shipDeps = { serverId, queue, client, clock, log, metrics, random, monotonicMs, room, spoolDir }
+      const shipper = createShipper(config, shipDeps)
       const sampler = createSampler({
         reader,
         clock,

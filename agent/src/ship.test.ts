@@ -60,6 +60,8 @@ async function setUp(script: readonly ScriptedAnswer[], options: { random?: () =
       log,
       metrics,
       random: options.random ?? (() => 0.5),
+      monotonicMs: () => clock.nowMs(),
+      room: () => '15 of 16 MiB are left in memory',
     },
   )
   cleanUps.push(
@@ -277,6 +279,51 @@ describe('createShipper, after an outage', () => {
   })
 })
 
+describe('createShipper, what it says of an outage', () => {
+  const outage = answer(503, {}, { 'retry-after': '60' })
+  const acceptAll: ScriptedAnswer = (response, { batch: { blocks } }) =>
+    answer(202, { accepted: 15 * blocks.length, rejected: [] })(response)
+
+  it('reminds after 1, 5, 30 min and then hourly, and says once what was caught up', async () => {
+    const lines: string[] = []
+    const failures = 185
+    const script = [...Array.from({ length: failures }, () => outage), ...Array.from({ length: 20 }, () => acceptAll)]
+    const { collector, clock, shipper, queue, metrics } = await setUp(script, { lines })
+    for (let n = 1; n <= failures; n += 1) {
+      shipper.ship([batch(n)])
+      await collector.request(n)
+      await until(async () => (await total(metrics.retries)) === n)
+      await clock.advance(60_000)
+    }
+    const matches = (pattern: RegExp) => lines.flatMap((line) => [...line.matchAll(pattern)])
+    assert.deepEqual(
+      matches(/taken nothing for (.*?): \d+ samples wait; 15 of 16 MiB are left in memory/g).map(([, time]) => time),
+      ['60 s', '5 min', '30 min', '60 min', '2 h', '3 h'],
+    )
+    await until(async () => (await total(metrics.samplesShipped)) > 0)
+    for (let n = failures + 1; queue.load.batches > 0; n += 1) {
+      shipper.ship([batch(n)])
+      await until(() => collector.requests.some(({ starts }) => starts.includes(n)))
+      await until(() => queue.load.batches === 0 || clock.pendingCount === 0)
+      await turn()
+    }
+    const [again] = matches(/answers again after (.*?): (\d+) samples wait/g)
+    assert.deepEqual([again?.[1], Number(again?.[2]) > 800], ['3.1 h', true])
+    assert.deepEqual(
+      matches(/caught up: (\d+) samples that had waited are delivered/g).map(([, samples]) => samples),
+      [again?.[2]],
+    )
+  })
+
+  it('says nothing of catching up when all goes well', async () => {
+    const lines: string[] = []
+    const { shipper, queue } = await setUp([], { lines })
+    shipper.ship([batch(1), batch(2), batch(3)])
+    await until(() => queue.load.batches === 0)
+    assert.deepEqual(lines, [])
+  })
+})
+
 describe('createShipper, stopping', () => {
   it('sends what is left in one request and leaves nothing running', async () => {
     const { collector, clock, shipper, queue } = await setUp([answer(503, {}, { 'retry-after': '60' })])
@@ -299,8 +346,9 @@ describe('createShipper, stopping', () => {
     assert.deepEqual(collector.requests[1]?.starts, [1])
   })
 
-  it('waits 3 s for the last answer, then counts what is lost', async () => {
-    const { collector, clock, shipper, metrics } = await setUp([hang, hang])
+  it('waits 3 s for the last answer, then counts what is lost and says so', async () => {
+    const lines: string[] = []
+    const { collector, clock, shipper, metrics } = await setUp([hang, hang], { lines })
     shipper.ship([batch(1)])
     await collector.request(1)
     const stopped = shipper.stop()
@@ -308,6 +356,7 @@ describe('createShipper, stopping', () => {
     await clock.advance(3000)
     await stopped
     assert.equal(await total(metrics.samplesDropped, 'stopped'), 15)
+    assert.match(lines.at(-1) ?? '', /15 samples are lost: they were in memory only, this agent has no spool/)
     assert.equal(clock.pendingCount, 0)
   })
 })

@@ -18,6 +18,7 @@ import type { Clock } from '@minutely/lib/clock'
 import type { Logger } from '@minutely/lib/logging'
 import { encodeSampleBatch } from '@minutely/schema/sample-codec'
 import pRetry from 'p-retry'
+import { BacklogReport } from './backlog-report.ts'
 import type { Batch } from './batch.ts'
 import type { BatchQueue, LeaseBounds, QueuedBatch } from './batch-queue.ts'
 import type { CollectorClient, Verdict } from './collector-client.ts'
@@ -44,6 +45,11 @@ export interface ShipperDeps {
   readonly metrics: AgentMetrics
   /** In [0, 1). */
   readonly random: () => number
+  readonly monotonicMs: () => number
+  /** How much more can wait and where, for a person. */
+  readonly room: () => string
+  /** Absent: what waits is in memory only. */
+  readonly spoolDir?: string | undefined
   /** By default zstd. */
   readonly compress?: (body: Buffer) => Buffer
 }
@@ -61,7 +67,7 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   let shippedThrough = 0
   // So that what an earlier run left waits for the first live request.
   let liveSinceBacklog = liveRequestsPerBacklog - 1
-  let failedAttempts = 0
+  const report = new BacklogReport(deps)
   /** Why, since the last success: each reason is a warning once. */
   const failureReasons = new Set<string>()
   const reported = new Set<string>()
@@ -123,10 +129,10 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   }
 
   function count(verdict: Verdict, batches: readonly QueuedBatch[]): void {
-    if (failedAttempts > 0) log.info({ failedAttempts }, 'the collector answers again')
-    failedAttempts = 0
     failureReasons.clear()
     const sampleCount = batches.reduce((sum, batch) => sum + batch.sampleCount, 0)
+    const acceptedCount = verdict.kind === 'refused' ? 0 : (verdict.accepted ?? sampleCount)
+    report.answered(batches, { acceptedCount })
     if (verdict.kind === 'refused') {
       metrics.samplesDropped.inc({ reason: `status-${verdict.status}` }, sampleCount)
       const { status, message } = verdict
@@ -137,7 +143,7 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
     }
     refusedWith.clear()
     metrics.lastSuccess.set(clock.nowMs() / 1000)
-    metrics.samplesShipped.inc(verdict.accepted ?? sampleCount)
+    metrics.samplesShipped.inc(acceptedCount)
     for (const { reason, count: rejected, metricId, detail } of verdict.rejected) {
       const known = dropReason(reason)
       metrics.samplesDropped.inc({ reason: known }, rejected)
@@ -151,8 +157,9 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
   async function backOff(error: Error): Promise<void> {
     // Anything else is a defect of ours; p-retry must not hide it.
     if (!(error instanceof RetryableError)) throw error
-    failedAttempts += 1
     metrics.retries.inc({ reason: error.reason })
+    report.failed()
+    const { failedAttempts } = report
     const delayMs = error.retryAfterMs ?? fullJitterMs(failedAttempts, deps.random)
     const level = failureReasons.has(error.reason) ? 'debug' : 'warn'
     failureReasons.add(error.reason)
@@ -175,13 +182,29 @@ export function createShipper(config: { requestTimeoutMs: number }, deps: Shippe
       const batches = queue.lease(backlogBounds)
       if (batches.length > 0) {
         await send(batches, stopTimeoutMs, new AbortController().signal).catch((error: Error) =>
-          log.warn(`the last samples could not be sent: ${error.message}`),
+          log.info(`the last request before the stop failed: ${error.message}`),
         )
       }
+      sayWhatRemains(deps)
       queue.dropAll('stopped')
       client.close()
     },
   }
+}
+
+/** The last that a stopping agent says of its samples: whether they are kept or lost. */
+function sayWhatRemains({ queue, log, spoolDir }: Pick<ShipperDeps, 'queue' | 'log' | 'spoolDir'>): void {
+  const { samples, samplesOnDisk } = queue.waiting
+  const lost = samples - samplesOnDisk
+  if (samplesOnDisk > 0) {
+    log.info(
+      { samples: samplesOnDisk },
+      `${samplesOnDisk} samples are kept in ${spoolDir}, they are sent at the next start`,
+    )
+  }
+  if (lost === 0) return
+  const why = spoolDir === undefined ? 'this agent has no spool' : `${spoolDir} did not take them`
+  log.warn({ samples: lost }, `${lost} samples are lost: they were in memory only, ${why}`)
 }
 
 function compressed(body: Buffer): Buffer {

@@ -74,6 +74,7 @@ async function setUp(spoolDir: string) {
     logged,
     metric,
     readiness: () => agent.readiness(),
+    waiting: () => agent.waiting(),
     async restart(serverId = 'web-17') {
       await agent.stop()
       agent = await start(serverId)
@@ -130,6 +131,31 @@ describe('an agent with a spool', () => {
     assert.equal(await metric('queue_batches'), 0)
     assert.equal(await metric('samples_dropped_total'), 0)
     assert.ok((await metric('spool_bytes')) < 1_100_000)
+  })
+
+  it('says what waits, what a stop keeps and where, and that it is delivered', async () => {
+    const dir = await temporaryFolder()
+    const { state, logged, run, restart, metric, waiting } = await setUp(dir)
+    await run(60_000)
+    assert.equal(waiting().samples, 0)
+    state.isDown = true
+    await run(90_000)
+    const { samples, oldestMs, room } = waiting()
+    assert.ok(samples >= 60 && oldestMs >= 60_000, `${samples} samples, ${oldestMs} ms`)
+    assert.equal(room, `256 of 256 MiB are left in ${dir}, samples are kept for 24 h`)
+    await restart()
+    const kept = logged.flatMap((line) => [
+      ...line.matchAll(/(\d+) samples are kept in (.*), they are sent at the next/g),
+    ])
+    assert.deepEqual(
+      kept.map(([, count, where]) => [Number(count), where]),
+      [[await metric('spool_samples_recovered_total'), dir]],
+    )
+    assert.equal(logged.filter((line) => line.includes('lost')).length, 0)
+    state.isDown = false
+    await run(120_000)
+    assert.equal(waiting().samples, 0)
+    assert.equal(logged.filter((line) => /caught up: \d+ samples/.test(line)).length, 1)
   })
 
   it('goes on, ships the newest and says once what is wrong while its disk takes nothing', async (t) => {

@@ -34,6 +34,8 @@ export interface SpoolHolder {
   journal(secondMs: number, samples: readonly HostSample[]): void
   /** Why samples are in memory only at present, for a person. */
   trouble(): string | null
+  /** What is there and what may be; undefined while samples are in memory only. */
+  room(): { bytes: number; bytesMax: number; ageMsMax: number } | undefined
   close(): Promise<void>
 }
 
@@ -91,6 +93,10 @@ export function createSpoolHolder(config: AgentSpoolConfig, deps: SpoolHolderDep
     },
     journal: (secondMs, samples) => spool?.journal(secondMs, samples),
     trouble,
+    room() {
+      if (spool === undefined || trouble() !== null) return undefined
+      return { bytes: spool.load.bytes, bytesMax: config.spoolBytesMax, ageMsMax: config.spoolAgeMsMax }
+    },
     async close() {
       isClosed = true
       cancelRetry()

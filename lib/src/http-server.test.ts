@@ -83,6 +83,18 @@ test('/readyz: 503 with all that is missing and Retry-After, until nothing is', 
   assert.deepEqual([ready.status, await ready.json()], [200, { status: 'ready' }])
 })
 
+test('/readyz says the details of a process, ready or not', async (t) => {
+  const missing: (string | null)[] = [null]
+  const waiting = { samples: 3 }
+  const { url } = await serve(t, undefined, {
+    readiness: [() => missing[0] ?? null],
+    readyDetails: () => ({ waiting }),
+  })
+  assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { status: 'ready', waiting })
+  missing[0] = 'the spool: no space'
+  assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { status: 'not ready', missing, waiting })
+})
+
 test('an unknown route: 404 that names it without its query, for any method and before its body is judged', async (t) => {
   const { url } = await serve(t)
   for (const init of [

@@ -71,6 +71,8 @@ export interface HttpServerDeps {
   readonly registry: Registry
   readonly plugins: readonly FastifyPluginAsync[]
   readonly readiness: readonly ReadinessCheck[]
+  /** What /readyz says beside it, ready or not. */
+  readonly readyDetails?: () => Readonly<Record<string, unknown>>
   /** What its config was read by, to be named in messages; httpSettings unless given. */
   readonly settings?: AddressSettings & { readonly allowedHosts?: { readonly name: string } }
   /** The machine's unless given. */
@@ -183,8 +185,12 @@ function registerHealth(app: FastifyInstance, deps: HttpServerDeps): void {
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const missing = deps.readiness.map((check) => check()).filter((reason) => reason !== null)
-    if (missing.length === 0) return { status: 'ready' }
-    return reply.code(503).header('retry-after', '1').send({ status: 'not ready', missing })
+    const details = deps.readyDetails?.()
+    if (missing.length === 0) return { status: 'ready', ...details }
+    return reply
+      .code(503)
+      .header('retry-after', '1')
+      .send({ status: 'not ready', missing, ...details })
   })
   app.get('/metrics', async (_request, reply) => {
     return reply.header('content-type', deps.registry.contentType).send(await deps.registry.metrics())

@@ -37,15 +37,17 @@ export function startAgent(serverId: string, untilMs: number, deps: SimAgentDeps
   const { clock } = process
   const { random } = world
   const batcher = new SampleBatcher()
+  const monotonicMs = (): number => world.nowMs
   const queue = new BatchQueue(
     { queueBytesMax: 1 << 20, queueAgeMaxMs: 60 * 60_000 },
-    { monotonicMs: () => world.nowMs, onDrop: () => {} },
+    { monotonicMs, onDrop: () => {} },
   )
   const client = networkClient(deps)
+  const room = (): string => 'as much as there is'
   const shipper = createShipper(
     { requestTimeoutMs },
     // Compressing is no decision, and would be a tenth of a run.
-    { serverId, queue, client, clock, log, metrics, random: random.next, compress: (body) => body },
+    { serverId, queue, client, clock, log, metrics, random: random.next, monotonicMs, room, compress: (body) => body },
   )
   const phaseMs = flushPhaseMs(serverId)
   let nextSecondMs = Math.ceil(clock.nowMs() / secondMs) * secondMs

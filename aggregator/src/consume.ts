@@ -12,7 +12,7 @@
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { LiveWriter } from '@minutely/lib/live/live-channel'
-import type { Logger } from '@minutely/lib/logging'
+import { type Logger, warnBriefly } from '@minutely/lib/logging'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import type {
   DeadLetters,
@@ -265,7 +265,7 @@ export class PartitionConsumer {
     const { clock, random, metrics, log } = this.#deps
     const onFailure = (error: Error, attempt: number): void => {
       metrics.storeFailures.inc()
-      log.warn({ err: error, attempt, ...this.partition }, `${doing} failed; trying again`)
+      warnBriefly(log, error, { message: `${doing} failed; trying again`, attempt, ...this.partition })
     }
     return stubbornly(work, { signal, clock, random, onFailure })
   }

@@ -6,7 +6,7 @@ import type { Clock } from '@minutely/lib/clock'
 import type { ReadinessCheck } from '@minutely/lib/http-server'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { LiveSource, LiveWriter } from '@minutely/lib/live/live-channel'
-import type { Logger } from '@minutely/lib/logging'
+import { type Logger, warnBriefly } from '@minutely/lib/logging'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogConsumer, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { Registry } from 'prom-client'
@@ -104,7 +104,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       const dropped = await minuteStore.dropBefore(clock.nowMs() - config.retentionHours * 3_600_000)
       if (dropped.length > 0) log.info({ dropped }, 'dropped hours past the retention')
     } catch (error) {
-      log.warn({ err: error }, 'retention failed; it is tried again')
+      warnBriefly(log, error, { message: 'retention failed; it is tried again' })
     }
   }
 
@@ -114,7 +114,8 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       if (retired.length > 0)
         log.warn({ retired }, 'the log no longer has these partitions; their progress is forgotten')
     } catch (error) {
-      log.warn({ err: error }, 'the partitions of the log could not be compared with their progress; tried again')
+      const message = 'the partitions of the log could not be compared with their progress; tried again'
+      warnBriefly(log, error, { message })
     }
   }
 
@@ -122,7 +123,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
     try {
       live.publishProvisional()
     } catch (error) {
-      log.warn({ err: error }, 'viewers were not told of the open minutes')
+      warnBriefly(log, error, { message: 'viewers were not told of the open minutes' })
     }
   }
 

@@ -22,7 +22,7 @@ export const embeddedSettings = {
     default: '268435456',
     unit: 'bytes',
     description:
-      'Free space on the disk of the data folder below which samples are refused with 503. A quarter of it is held back in a ' +
+      'Free space on the disk of the data folder below which samples are refused with 503, until an eighth more is free. A quarter of it is held back in a ' +
       'file, so that PostgreSQL can start when others fill the disk. Below 128 MiB that is too little; 0 switches both off',
   },
   localAgent: {

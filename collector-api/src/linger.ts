@@ -11,7 +11,7 @@
  * of a request are in one append, in order. Nothing is retried here: the client does, and folding twice changes nothing.
  */
 import type { Clock } from '@minutely/lib/clock'
-import type { Logger } from '@minutely/lib/logging'
+import { type Logger, warnBriefly } from '@minutely/lib/logging'
 import {
   type LogAppend,
   type LogPartition,
@@ -184,10 +184,8 @@ export class Linger {
   #unavailable(error: unknown): ApiError {
     const { log, random } = this.#deps
     const isKnown = error instanceof LogUnavailableError
-    log.warn(
-      { err: error },
-      isKnown ? 'the sample log refused an append' : 'an append to the sample log failed unexpectedly',
-    )
+    if (isKnown) warnBriefly(log, error, { message: 'the sample log refused an append' })
+    else log.warn({ err: error }, 'an append to the sample log failed unexpectedly')
     const id = isKnown ? refusalId[error.full || 'other'] : refusalId.other
     const reason = isKnown ? error.message : 'the append failed'
     return overload(id, `The samples are not durable: ${reason}; send the same request again`, { random, cause: error })

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import pino from 'pino'
 import { loadConfig } from './config.ts'
-import { loggingSettings } from './logging.ts'
+import { loggingSettings, warnBriefly } from './logging.ts'
 
 function logged(config: { level: string; format: string }, statements: string): string {
   const program = `
@@ -48,4 +49,18 @@ test('a wrong level is refused by the settings', () => {
   assert.throws(() => loadConfig({ logging: loggingSettings }, { MINUTELY_LOG_LEVEL: 'verbose' }), {
     message: /MINUTELY_LOG_LEVEL="verbose": must be one of trace, debug, info, warn, error, fatal, silent/,
   })
+})
+
+test('warnBriefly: what the outside world says is one sentence, a defect of ours keeps its stack', () => {
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  warnBriefly(log, new Error('No space left on device'), { message: 'storing failed; trying again', attempt: 3 })
+  warnBriefly(log, new TypeError('x is not a function'), { message: 'storing failed; trying again' })
+  assert.deepEqual(
+    lines.map(({ msg, attempt, err }) => [msg, attempt, (err as Error | undefined)?.stack !== undefined]),
+    [
+      ['storing failed; trying again: No space left on device', 3, false],
+      ['storing failed; trying again', undefined, true],
+    ],
+  )
 })

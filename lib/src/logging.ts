@@ -37,3 +37,23 @@ export function createLogger(config: ConfigOf<typeof loggingSettings>): Logger {
     pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true }),
   )
 }
+
+/**
+ * The outside world failed, and is tried again: one sentence for who reads the log, the stack at level debug. A defect of ours keeps
+ * its stack.
+ */
+export function warnBriefly(log: Logger, error: unknown, said: { message: string; [field: string]: unknown }): void {
+  const { message, ...fields } = said
+  if (error instanceof Error && !defectNames.has(error.name)) {
+    log.warn(fields, `${message}: ${error.message}`)
+    log.debug({ err: error, ...fields }, message)
+  } else log.warn({ err: error, ...fields }, message)
+}
+
+const defectNames: ReadonlySet<string> = new Set([
+  'AssertionError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+])

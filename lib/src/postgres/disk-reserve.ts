@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../clock.ts'
 import type { Service } from '../lifecycle.ts'
-import type { Logger } from '../logging.ts'
+import { type Logger, warnBriefly } from '../logging.ts'
 
 const lookEveryMs = 1_000
 const mebibyte = 1_048_576
@@ -95,22 +95,25 @@ export class DiskReserve implements Service {
       const freeBytes = await this.#freeBytes()
       this.#freeGauge.set(freeBytes)
       const enoughBytes = reserveBytes + reserveBytes / 8
-      this.#judge(freeBytes, this.#problem === null ? reserveBytes : enoughBytes)
+      this.#judge(freeBytes, enoughBytes)
       if (freeBytes >= enoughBytes + this.#heldBackBytes) await this.#holdBack()
     } catch (error) {
-      this.#deps.log.warn({ err: error, dataDir }, 'cannot see to the reserve of the disk; it is tried again')
+      warnBriefly(this.#deps.log, error, {
+        message: 'cannot see to the reserve of the disk; it is tried again',
+        dataDir,
+      })
     }
   }
 
-  #judge(freeBytes: number, neededBytes: number): void {
-    const { dataDir } = this.#config
+  #judge(freeBytes: number, enoughBytes: number): void {
+    const { dataDir, reserveBytes } = this.#config
     const { log } = this.#deps
-    const isFull = freeBytes < neededBytes
+    const isFull = freeBytes < (this.#problem === null ? reserveBytes : enoughBytes)
     const inMebibytes = (bytes: number): string => `${Math.floor(bytes / mebibyte)} MiB`
     const message =
-      `${inMebibytes(freeBytes)} are free on the disk of ${dataDir}, samples are taken from ${inMebibytes(neededBytes)} on: ` +
-      'make room (MINUTELY_DISK_RESERVE_BYTES sets the bound)'
-    if (isFull && this.#problem === null) log.error(`the disk is nearly full, samples are refused: ${message}`)
+      `${inMebibytes(freeBytes)} are free on the disk of ${dataDir}, samples are refused below ${inMebibytes(reserveBytes)} ` +
+      `(MINUTELY_DISK_RESERVE_BYTES) and then taken again from ${inMebibytes(enoughBytes)} on: make room`
+    if (isFull && this.#problem === null) log.error(`the disk is nearly full: ${message}`)
     if (!isFull && this.#problem !== null)
       log.warn(`the disk has room again, ${inMebibytes(freeBytes)}: samples are taken`)
     this.#problem = isFull ? message : null

@@ -4,7 +4,7 @@
  */
 import pg from 'pg'
 import type { Clock } from '../clock.ts'
-import type { Logger } from '../logging.ts'
+import { type Logger, warnBriefly } from '../logging.ts'
 import type { PostgresConnection } from '../postgres/pool.ts'
 
 export const channel = 'minutely_log'
@@ -93,10 +93,8 @@ export class LogWakeups {
   #lost(client: pg.Client, error: Error | undefined): void {
     if (this.#stopped || this.#client !== client) return
     this.#client = undefined
-    this.#deps.log.warn(
-      { err: error },
-      `log notifications lost; polling every ${this.#deps.pollMs} ms until they are back`,
-    )
+    const { log, pollMs } = this.#deps
+    warnBriefly(log, error, { message: `log notifications lost; polling every ${pollMs} ms until they are back` })
     this.#retry()
   }
 

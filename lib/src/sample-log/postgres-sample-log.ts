@@ -10,7 +10,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Clock } from '../clock.ts'
-import type { Logger } from '../logging.ts'
+import { type Logger, warnBriefly } from '../logging.ts'
 import type { Pool, PostgresConnection } from '../postgres/pool.ts'
 import { commitPosition, committedPosition, gapAt, oldestPosition } from './log-positions.ts'
 import { LogSegments } from './log-segments.ts'
@@ -258,7 +258,7 @@ export class PostgresSampleLog implements SampleLog {
       await this.#segments.drop(clock.nowMs())
       this.#sizeBytes = await this.#segments.sizeBytes()
     } catch (error) {
-      log.warn({ err: error }, 'maintenance of the sample log failed; it is tried again')
+      warnBriefly(log, error, { message: 'maintenance of the sample log failed; it is tried again' })
     }
     if (this.#stopped) return
     this.#cancelMaintenance = clock.schedule(maintenanceMs, () => {

@@ -67,6 +67,11 @@ describe('a million new series', () => {
     assert.ok(risenBytes <= memoryBytesMax, `memory rose by ${(risenBytes / 1_048_576).toFixed(1)} MiB`)
   })
 
+  test('are a line of the log, not one for each', () => {
+    const lines = child.output().match(/new series are (still )?refused .*first of server inventor/g) ?? []
+    assert.ok(lines.length >= 1 && lines.length <= 10, `${lines.length} lines`)
+  })
+
   test('are each counted once, and the gauges say how full it is', async () => {
     const metrics = await (await fetch(`${child.url}/metrics`)).text()
     const metricValue = (name: string) =>

@@ -10,6 +10,7 @@ import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
 import { ActiveSeries } from './accept/active-series.ts'
+import { RefusedSeriesLog } from './accept/refused-series-log.ts'
 import { SeriesListCache } from './accept/series-list-cache.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -37,6 +38,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   const metrics = createCollectorMetrics(registry)
   const linger = new Linger({ clock, sampleLog, metrics, log, random, config })
   const activeSeries = new ActiveSeries(config, clock.nowMs())
+  const refusedSeries = new RefusedSeriesLog({ warn: (fields, message) => log.warn(fields, message) })
   const cache = new SeriesListCache({
     sampleLog,
     activeSeries,
@@ -51,6 +53,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     accept: (body, type) => {
       const begunBefore = activeSeries.begunCount
       const batch = acceptBatch(body, type, acceptDeps)
+      refusedSeries.note(activeSeries.takeRefusals(), clock.nowMs())
       metrics.newSeries.inc(activeSeries.begunCount - begunBefore)
       metrics.activeSeries.set(activeSeries.count)
       metrics.activeSeriesBytes.set(activeSeries.bytes)

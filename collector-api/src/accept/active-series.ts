@@ -39,8 +39,15 @@ export interface SeriesRefusal {
   readonly detail: string
 }
 
+/** How often series were refused, and whose was the first. */
+export interface SeriesRefusals {
+  readonly count: number
+  readonly first: { readonly serverId: string; readonly detail: string } | undefined
+}
+
 /** Server and series, unique within a tenant. */
 export type ServerSeries = `${string}\u0001${string}`
+const separator = '\u0001'
 
 interface Generation {
   readonly hashes: Set<number>
@@ -57,6 +64,7 @@ export class ActiveSeries {
   #count = 0
   #bytes = 0
   #begunCount = 0
+  #refusals: SeriesRefusals = { count: 0, first: undefined }
   #tokens: number
   #nowMs: number
   /** Of the newest generation, in steps since the epoch: a clock that is set back and forth begins none twice. */
@@ -101,7 +109,12 @@ export class ActiveSeries {
     const bytes = Buffer.byteLength(identity)
     if (!this.#leaveOlder(hash, bytes)) {
       const problem = this.#problem(bytes)
-      if (problem !== null) return { kind: 'rejected', reason: 'series-limit', detail: problem }
+      if (problem !== null) {
+        const { count, first = { serverId: identity.slice(0, identity.indexOf(separator)), detail: problem } } =
+          this.#refusals
+        this.#refusals = { count: count + 1, first }
+        return { kind: 'rejected', reason: 'series-limit', detail: problem }
+      }
       this.#tokens--
       this.#count++
       this.#bytes += bytes
@@ -110,6 +123,13 @@ export class ActiveSeries {
     newest.hashes.add(hash)
     newest.bytes += bytes
     return null
+  }
+
+  /** Those since it was last asked. */
+  takeRefusals(): SeriesRefusals {
+    const taken = this.#refusals
+    this.#refusals = { count: 0, first: undefined }
+    return taken
   }
 
   #leaveOlder(hash: number, bytes: number): boolean {

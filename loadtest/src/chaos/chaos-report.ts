@@ -4,7 +4,7 @@ import type { FinalWatchReport } from '../fleet/final-watch.ts'
 import type { FleetCheckResult } from '../fleet/fleet-checker.ts'
 import type { CaughtUp } from './catch-up.ts'
 import { count, spanOf, wordsOf } from './chaos-table.ts'
-import { deeds, type Tally } from './tally.ts'
+import { type Deed, deeds, type Tally } from './tally.ts'
 
 export interface ChaosResult {
   readonly form: string
@@ -23,8 +23,21 @@ export interface ChaosResult {
   readonly problems: readonly string[]
 }
 
-export function chaosReport(result: ChaosResult): string {
+/** What it takes to run it again. */
+export interface ReportHead {
+  /** Undefined outside a git clone. */
+  readonly commit: string | undefined
+  readonly command: string
+  readonly nodeVersion: string
+  readonly cores: number
+}
+
+/** Of services that the embedded form has not. */
+const distributedDeeds: readonly Deed[] = ['stops', 'pauses', 'outages', 'flushes', 'rewinds']
+
+export function chaosReport(result: ChaosResult, head: ReportHead): string {
   const { tally, totals, check, watch, problems } = result
+  const shownDeeds = deeds.filter((deed) => result.form !== 'embedded' || !distributedDeeds.includes(deed))
   const rows: [string, string][] = [
     ['samples acknowledged', count(totals.acknowledged * result.samplesPerBatch)],
     ['samples found in minutes', check === undefined ? 'not checked' : count(check.samples)],
@@ -32,20 +45,28 @@ export function chaosReport(result: ChaosResult): string {
     ['batches that nobody acknowledged', count(totals.unknown)],
     ['batches refused', count(totals.refused)],
     ['hosts with a wrong clock or a single sample, compared too', count(result.strangeHosts)],
-    ['answers watched', `${count(watch.answers)}, of them without an answer ${count(watch.failures)}`],
-    ['final series-minutes watched', count(watch.finalSeriesMinutes)],
+    [
+      'readers asked',
+      `${count(watch.answers + watch.failures)} times: ${count(watch.answers)} answered, ${count(watch.failures)} while a query API was down`,
+    ],
+    ['final series-minutes judged (promise 4)', count(watch.finalSeriesMinutes)],
     ['slowest to be complete', `${(watch.slowestLagMs / 1_000).toFixed(1)} s behind the wall clock`],
     ...result.caughtUp.map(caughtUpRow),
     ['seconds in which a collector refused or did not answer', count(totals.troubledSeconds)],
     ['seconds in which none took anything', count(totals.unavailableSeconds)],
-    ...deeds.map((deed): [string, string] => [wordsOf(deed), count(tally.of(deed))]),
+    ...shownDeeds.map((deed): [string, string] => [wordsOf(deed), count(tally.of(deed))]),
   ]
+  const isExact = check !== undefined && problems.length === 0
+  const found = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`
+  const verdict = isExact ? 'Exact.' : check === undefined ? `Not finished, ${found}.` : `${found}.`
   const faults = Object.entries(tally.faults).map(([name, times]): [string, string] => [name, String(times)])
   return [
     `# Chaos: ${result.form}, seed ${result.seed}`,
     '',
     `${new Date(result.startedMs).toISOString()}, ${spanOf(result.loadMs)} min of load from ${result.hosts} hosts with ` +
-      `${result.metrics} metrics each. ${problems.length === 0 ? '**Exact.**' : `**${problems.length} problems.**`}`,
+      `${result.metrics} metrics each. **${verdict}**`,
+    '',
+    `\`${head.command}\` at commit ${head.commit ?? 'unknown'}, Node ${head.nodeVersion}, ${head.cores} cores.`,
     '',
     ...table(['what', 'how much'], rows),
     '',

@@ -8,10 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FleetCheckResult } from '../fleet/fleet-checker.ts'
 import { WatchedLoad } from '../fleet/watched-load.ts'
 import { batchSeconds } from '../generated-fleet.ts'
-import { cellMs } from '../load-plan.ts'
 import { CatchUp } from './catch-up.ts'
 import type { ChaosResult } from './chaos-report.ts'
-import type { ChaosState } from './chaos-table.ts'
+import type { ChaosPhase, ChaosState } from './chaos-table.ts'
 import type { ChaosWorld } from './chaos-world.ts'
 import { type FaultKind, lanes } from './fault-kind.ts'
 import { type ScheduledFault, scheduleOf } from './fault-schedule.ts'
@@ -43,6 +42,8 @@ const laggardLagMs = 45_000
 const deliverDeadlineMs = 240_000
 /** Until the last minute is closed, 70 s after it began at least. */
 const checkDeadlineMs = 150_000
+/** Until agents have sent what they measured in the first 15 s, and it was taken. */
+const firstBatchDeadlineMs = 120_000
 /** From the loss of commits until the log is replayed. */
 const replayMsMax = 30_000
 const outageShare = 0.12
@@ -65,6 +66,9 @@ export class ChaosRun<World extends ChaosWorld> {
   readonly #calm = new AbortController()
   readonly #problems: string[] = []
   readonly #catchUp = new CatchUp()
+  readonly #firstBatch = Promise.withResolvers<void>()
+  #phase: ChaosPhase = 'starting'
+  /** When the first batch was acknowledged. */
   #startedMs = Date.now()
   #check: FleetCheckResult | undefined
   #isJudged = false
@@ -77,7 +81,7 @@ export class ChaosRun<World extends ChaosWorld> {
     const lagMsOf = (host: number): number => (host % laggardEvery === laggardEvery - 1 ? laggardLagMs : 0)
     const onProblem = (minute: EvidenceOf): void => void this.#findEvidence(minute)
     this.#load = new WatchedLoad(
-      { ...config, lagMsOf },
+      { ...config, lagMsOf, onAcknowledged: () => this.#firstBatch.resolve() },
       { collectorUrls: world.collectorUrls, queryUrls: world.queryUrls, onProblem },
     )
     const metricIds = this.#load.generated.series.map(({ metricId }) => metricId)
@@ -106,6 +110,7 @@ export class ChaosRun<World extends ChaosWorld> {
 
   state(): ChaosState {
     return {
+      phase: this.#phase,
       nowMs: Date.now(),
       startedMs: this.#startedMs,
       endsMs: this.#startedMs + this.#config.loadMs,
@@ -137,23 +142,34 @@ export class ChaosRun<World extends ChaosWorld> {
   async start(): Promise<void> {
     await this.#deps.world.start()
     this.#load.start()
-    this.#startedMs = Date.now()
+    this.#phase = 'waiting for the first batch'
+  }
+
+  /** While it starts: ends that. @returns what it then waits for. */
+  abandonStart(): readonly string[] {
+    return this.#phase === 'starting' ? this.#deps.world.abandonStart() : []
   }
 
   /** Faults, recovery, verdict; `problems` has what was wrong. Ends early when it is stopped. */
   async play(): Promise<void> {
     const { say, world } = this.#deps
+    if (!(await this.#awaitFirstBatch())) return
+    this.#startedMs = Date.now()
+    this.#phase = 'breaking'
     const timer = setTimeout(() => this.#calm.abort(), this.#config.loadMs)
     const looking = setInterval(() => this.#lookBehind(), lookEveryMs)
     this.#cut.signal.addEventListener('abort', () => clearInterval(looking))
     await Promise.all(lanes.map((lane) => this.#playLane(lane))).finally(() => clearTimeout(timer))
     if (this.#config.outageMs !== undefined) await this.#loadLeft()
     if (this.#isCut) return
+    this.#phase = 'recovering'
     say('no more faults; everything is to recover')
     await world.recover().catch((error: Error) => this.#note(`it did not recover: ${error.message}`))
+    this.#phase = 'delivering'
     say('everything is ready again; the agents deliver what they still have')
     await this.#load.endLoad({ deadlineMs: deliverDeadlineMs }).catch((error: Error) => this.#note(error.message))
     if (this.#isCut) return
+    this.#phase = 'comparing'
     say('waiting for the last minute to close, then comparing all of them')
     await this.#judge()
   }
@@ -173,10 +189,19 @@ export class ChaosRun<World extends ChaosWorld> {
     return this.#config.metrics * batchSeconds
   }
 
+  /** False when there will be none. */
+  async #awaitFirstBatch(): Promise<boolean> {
+    const waiting = new AbortController()
+    const signal = AbortSignal.any([this.#cut.signal, waiting.signal])
+    const late = delay(firstBatchDeadlineMs, false, { signal }).catch(() => false)
+    const hasCome = await Promise.race([this.#firstBatch.promise.then(() => true), late])
+    waiting.abort()
+    if (!hasCome && !this.#isCut) this.#note(`no batch was acknowledged within ${firstBatchDeadlineMs} ms of the start`)
+    return hasCome
+  }
+
   async #playLane(lane: (typeof lanes)[number]): Promise<void> {
     const { kinds, seed } = this.#config
-    // The first batches come with the first cell.
-    await this.#sleep(cellMs / 3)
     // What an outage costs is measured against minutes that were complete before it.
     while (this.#config.outageMs !== undefined && this.#load.watch.report().completeThroughMs === 0)
       if (!(await this.#sleep(lookEveryMs))) return

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chaosReport } from './chaos-report.ts'
-import { chaosTable } from './chaos-table.ts'
+import { type ChaosState, chaosTable } from './chaos-table.ts'
 import { Tally } from './tally.ts'
 
 const minute = Date.parse('2026-03-01T10:00:00Z')
@@ -21,7 +21,8 @@ function tally(): Tally {
 }
 
 test('the table says what is down, what was done and what it cost', () => {
-  const lines = chaosTable({
+  const state: ChaosState = {
+    phase: 'breaking',
     nowMs: minute + 75_000,
     startedMs: minute,
     endsMs: minute + 120_000,
@@ -34,8 +35,8 @@ test('the table says what is down, what was done and what it cost', () => {
     samplesPerBatch: 150,
     completeThroughMs: minute + 60_000,
     problemCount: 0,
-  })
-  assert.deepEqual(lines, [
+  }
+  assert.deepEqual(chaosTable(state), [
     'time      1:15 of 2:00, complete through 10:01:00',
     'up        1 of 2; down: kafka',
     'faults    3: kills 3, failed starts 1',
@@ -43,6 +44,7 @@ test('the table says what is down, what was done and what it cost', () => {
     'refusals  9 s in which a collector refused or did not answer, 4 s in which none took anything',
     'problems  0',
   ])
+  assert.equal(chaosTable({ ...state, phase: 'comparing' })[0], 'time      comparing, complete through 10:01:00')
 })
 
 test('the report has what was done, what was found and every problem', () => {
@@ -56,19 +58,26 @@ test('the report has what was done, what was found and every problem', () => {
       ...{ problems: [], completeThroughMs: minute, slowestLagMs: 91_300 },
     },
   }
-  const good = chaosReport({ ...result, problems: [] })
+  const head = { commit: 'abc', command: 'npm run chaos -- --seed 7', nodeVersion: 'v24.0.0', cores: 2 }
+  const good = chaosReport({ ...result, problems: [] }, head)
   for (const row of [
     '| samples acknowledged | 180,000 |',
     '| samples found in minutes | 180,000 |',
     '| kills | 3 |',
+    '| flushes | 0 |',
+    '| readers asked | 905 times: 900 answered, 5 while a query API was down |',
+    '| final series-minutes judged (promise 4) | 4,000 |',
+    '`npm run chaos -- --seed 7` at commit abc, Node v24.0.0, 2 cores.',
     'in 90.0 s: 7.7 log-minutes a minute |',
   ])
     assert.ok(good.includes(row), row)
   assert.match(good, /\*\*Exact\.\*\*/)
   assert.match(good, /\| broker-killed \| 1 \|\n\| redis-gone \| 2 \|/)
   assert.doesNotMatch(good, /## Problems/)
-  const bad = chaosReport({ ...result, check: undefined, problems: ['host-00001 lost a second'] })
-  assert.match(bad, /\*\*1 problems\.\*\*/)
+  const bad = chaosReport({ ...result, check: undefined, problems: ['host-00001 lost a second'] }, head)
+  assert.match(bad, /\*\*Not finished, 1 problem\.\*\*/)
+  const embedded = chaosReport({ ...result, form: 'embedded', problems: [] }, head)
+  assert.doesNotMatch(embedded, /\| (pauses|flushes|rewinds) \|/)
   assert.match(bad, /## Problems\n\n- host-00001 lost a second/)
   assert.match(bad, /found in minutes \| not checked/)
 })

@@ -4,7 +4,17 @@ import { clockTime } from '../fleet/progress-lines.ts'
 import type { ChaosPart } from './chaos-world.ts'
 import { deeds, type Tally } from './tally.ts'
 
+/** `breaking` is the time of the load that was asked for. */
+export type ChaosPhase =
+  | 'starting'
+  | 'waiting for the first batch'
+  | 'breaking'
+  | 'recovering'
+  | 'delivering'
+  | 'comparing'
+
 export interface ChaosState {
+  readonly phase: ChaosPhase
   readonly nowMs: number
   readonly startedMs: number
   readonly endsMs: number
@@ -17,12 +27,14 @@ export interface ChaosState {
 }
 
 export function chaosTable(state: ChaosState): string[] {
-  const { nowMs, startedMs, endsMs, parts, tally, totals, samplesPerBatch, completeThroughMs, problemCount } = state
+  const { phase, nowMs, startedMs, endsMs, parts, tally, totals, samplesPerBatch, completeThroughMs, problemCount } =
+    state
+  const time = phase === 'breaking' ? `${spanOf(nowMs - startedMs)} of ${spanOf(endsMs - startedMs)}` : phase
   const down = parts.filter(({ isUp }) => !isUp)
   const closed = completeThroughMs === 0 ? 'no minute yet' : clockTime(completeThroughMs)
   const done = deeds.flatMap((deed) => (tally.of(deed) > 0 ? [`${wordsOf(deed)} ${tally.of(deed)}`] : []))
   return [
-    `time      ${spanOf(nowMs - startedMs)} of ${spanOf(endsMs - startedMs)}, complete through ${closed}`,
+    `time      ${time}, complete through ${closed}`,
     `up        ${parts.length - down.length} of ${parts.length}${down.length === 0 ? '' : `; down: ${namesOf(down)}`}`,
     `faults    ${tally.faultCount}${done.length === 0 ? '' : `: ${done.join(', ')}`}`,
     `samples   ${count(totals.acknowledged * samplesPerBatch)} acknowledged, ${totals.unknown} batches on their way` +

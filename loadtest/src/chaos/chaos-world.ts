@@ -26,6 +26,8 @@ export interface ChaosWorld {
   evidence?(minute: EvidenceOf): Promise<readonly string[]>
   /** Until everything is ready. */
   start(): Promise<void>
+  /** Makes a start that goes on end soon, with an error. @returns what that has to wait for. */
+  abandonStart(): readonly string[]
   /** After the faults: until everything is ready again. */
   recover(): Promise<void>
   /** Everything, also after a failed start. @returns a line for each process that did not stop as it should. */

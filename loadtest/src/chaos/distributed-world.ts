@@ -32,6 +32,7 @@ export class DistributedWorld implements ChaosWorld {
   #fleet: DistributedFleet | undefined
   #postgresGate: TcpGate | undefined
   #doors: readonly Door[] = []
+  #isAbandoned = false
 
   constructor(config: DistributedWorldConfig, deps: KeeperDeps) {
     this.#config = config
@@ -77,7 +78,8 @@ export class DistributedWorld implements ChaosWorld {
   async start(): Promise<void> {
     const { say } = this.#deps
     say('starting Kafka, schema registry, Redis and PostgreSQL')
-    await this.servers.start()
+    await this.servers.start({ say })
+    if (this.#isAbandoned) throw new Error('stopped while it was starting')
     this.#postgresGate = new TcpGate(this.servers.addresses.postgresUrl)
     await this.#postgresGate.open()
     const servers = { ...this.servers.addresses, postgresUrl: this.#postgresGate.url }
@@ -90,6 +92,15 @@ export class DistributedWorld implements ChaosWorld {
     for (const { gate } of this.#doors) await gate.open()
     await this.#fleet.start()
     this.keeper.mind(this.#services())
+  }
+
+  abandonStart(): readonly string[] {
+    this.#isAbandoned = true
+    const running = this.parts().filter(({ isUp }) => isUp)
+    // Rejections are those of the start.
+    void this.#fleet?.stop()
+    void this.servers.stop()
+    return [...new Set([...this.servers.starting, ...running.map(({ name }) => name)])]
   }
 
   async recover(): Promise<void> {

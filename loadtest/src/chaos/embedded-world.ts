@@ -17,6 +17,7 @@ export class EmbeddedWorld implements ChaosWorld {
   readonly #gate: TcpGate
   readonly #clusterDir: string
   readonly #say: (message: string) => void
+  #isAbandoned = false
 
   constructor({ folder }: { folder: string }, deps: KeeperDeps) {
     this.keeper = new Keeper(deps)
@@ -46,9 +47,17 @@ export class EmbeddedWorld implements ChaosWorld {
   async start(): Promise<void> {
     this.#say('starting the embedded process')
     await this.#gate.open()
+    if (this.#isAbandoned) throw new Error('stopped while it was starting')
     await this.process.start()
     await this.process.awaitReady(readyDeadlineMs)
     this.keeper.mind([this.process])
+  }
+
+  abandonStart(): readonly string[] {
+    this.#isAbandoned = true
+    if (this.process.state !== 'running') return []
+    void this.process.stop()
+    return [this.process.name]
   }
 
   async recover(): Promise<void> {

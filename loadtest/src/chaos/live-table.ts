@@ -44,7 +44,8 @@ export class LiveTable {
   }
 
   #draw(): void {
-    const width = this.#out.columns ?? 200
+    // Some terminals, those of CI among them, say 0.
+    const width = this.#out.columns || 80
     const lines = this.#table().map((line) => `  ${line}`.slice(0, this.#out.isTTY ? width : undefined))
     this.#out.write(`${lines.join('\n')}\n`)
     this.#drawn = this.#out.isTTY ? lines.length : 0

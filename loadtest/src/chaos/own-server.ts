@@ -62,6 +62,7 @@ export class OwnServer {
     if (this.#isOver) throw new Error(`${this.kind}: the run is over`)
     await mkdir(this.#folder, { recursive: true })
     this.#port ||= await findFreePorts(2 * this.brokers)
+    if (this.#isOver) throw new Error(`${this.kind}: the run is over`)
     const options = ['--json', '--only', this.kind, '--data-dir', this.#folder, `--${this.kind}-port`, `${this.#port}`]
     options.push(...(sizes[this.kind] ?? []))
     if (this.brokers > 1) options.push('--kafka-brokers', `${this.brokers}`)

@@ -1,6 +1,6 @@
 /** Kafka, schema registry, Redis and PostgreSQL of one run, in its folder. */
 import type { ServerAddresses } from '../fleet/server-addresses.ts'
-import { OwnServer } from './own-server.ts'
+import { OwnServer, type OwnServerKind } from './own-server.ts'
 
 export class OwnServers {
   readonly kafka: OwnServer
@@ -28,8 +28,19 @@ export class OwnServers {
     }
   }
 
-  async start(): Promise<void> {
-    await Promise.all(this.all.map((one) => one.start()))
+  /** Not ready yet. */
+  get starting(): readonly OwnServerKind[] {
+    return this.all.filter(({ state }) => state === 'new').map(({ kind }) => kind)
+  }
+
+  async start({ say }: { say: (message: string) => void }): Promise<void> {
+    await Promise.all(
+      this.all.map(async (one) => {
+        await one.start()
+        const left = this.starting
+        say(`${one.kind} is ready${left.length === 0 ? '' : `; still starting: ${left.join(', ')}`}`)
+      }),
+    )
   }
 
   /** Those that a fault left down. */

@@ -9,6 +9,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { refuseWhatNpmTook } from './npm-took.mjs'
 import { giveUp, secondsSince } from './run-tool.mjs'
 import { takeDataFolder } from './servers/data-folder.mjs'
 import { startKafka } from './servers/kafka.mjs'
@@ -40,6 +41,7 @@ const kinds = {
   postgres: { title: 'PostgreSQL', start: startPostgres, setting: 'POSTGRES_URL', key: 'postgresUrl' },
 }
 
+refuseWhatNpmTook('servers')
 const options = parseOptions()
 const stopRequested = watchForStop()
 const watchdog = startWatchdog()

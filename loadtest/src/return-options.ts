@@ -8,7 +8,8 @@ Each has one request under way at a time, newest batch first. It ends with a ver
 process ended, live batches were not held up by the backlog. The exit code is 1 if not.
 
   --agents           how many
-  --backlog-minutes  what each of them kept, a batch for each 15 s
+  --backlog-minutes  what each of them kept, a batch for each 15 s; 2820 at most: older samples are past the retention of 48 h
+                     before they are sent
   --metrics          of each agent, every second
   --seed             of the values`
 
@@ -19,7 +20,13 @@ export interface ReturnOptions {
   readonly seed: number
 }
 
-/** @throws Error with the usage in it. */
+/** An hour below the retention. */
+const backlogMinutesMax = 2_820
+/** Of all agents: two hours and more of work on two cores. */
+const backlogBatchesMax = 2_000_000
+const batchesPerMinute = 4
+
+/** @throws Error with the usage in it, before what is wrong. */
 export function readReturnOptions(args: readonly string[]): ReturnOptions | 'help' {
   const text = (value: string) => ({ type: 'string', default: value }) as const
   try {
@@ -31,14 +38,23 @@ export function readReturnOptions(args: readonly string[]): ReturnOptions | 'hel
       },
     })
     if (values.help) return 'help'
+    const agents = positive('agents', values.agents)
+    const backlogMinutes = positive('backlog-minutes', values['backlog-minutes'])
+    if (backlogMinutes > backlogMinutesMax)
+      throw new Error(`--backlog-minutes ${backlogMinutes}: ${backlogMinutesMax} at most, older samples are refused`)
+    const batches = agents * backlogMinutes * batchesPerMinute
+    if (batches > backlogBatchesMax)
+      throw new Error(
+        `--agents ${agents} --backlog-minutes ${backlogMinutes}: these are ${batches} batches, ${backlogBatchesMax} may be`,
+      )
     return {
-      agents: positive('agents', values.agents),
-      backlogMinutes: positive('backlog-minutes', values['backlog-minutes']),
+      agents,
+      backlogMinutes,
       metrics: positive('metrics', values.metrics),
       seed: positive('seed', values.seed),
     }
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n\n${returnUsage}`)
+    throw new Error(`${returnUsage}\n\n${(error as Error).message}`)
   }
 }
 

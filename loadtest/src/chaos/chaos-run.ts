@@ -244,6 +244,7 @@ export class ChaosRun<World extends ChaosWorld> {
     if (this.#isCut) return
     const strange = await this.#strangers.check({ queryUrls: world.queryUrls, deadlineMs: 30_000 })
     for (const problem of [...this.#check.problems, ...strange, ...this.#load.ledger.refusals]) this.#note(problem)
+    this.#phase = 'compared'
     this.#isJudged = true
   }
 

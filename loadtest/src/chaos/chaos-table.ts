@@ -12,6 +12,7 @@ export type ChaosPhase =
   | 'recovering'
   | 'delivering'
   | 'comparing'
+  | 'compared'
 
 export interface ChaosState {
   readonly phase: ChaosPhase

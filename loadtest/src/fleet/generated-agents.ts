@@ -20,7 +20,7 @@ const requestTimeoutMs = 15_000
 const backoffMsMin = 500
 const backoffMsMax = 8_000
 const refusedForGood = new Set([400, 413, 415, 422])
-/** Of an agent; past it the oldest is dropped. 2 h. */
+/** Of an agent, beside its backlog; past it the oldest is dropped. 2 h. */
 const waitingBatchesMax = 480
 
 export interface GeneratedAgentsConfig {
@@ -117,6 +117,7 @@ export class GeneratedAgents {
     const phaseMs = agentPhaseMs(this.#fleet.serverId(host))
     const waiting: number[] = []
     for (let cell = this.firstMs; cell < this.#startMs; cell += cellMs) waiting.push(cell)
+    const waitingMax = waitingBatchesMax + waiting.length
     let shipping = Promise.resolve()
     let isShipping = false
     for (let cell = this.#startMs; cell < this.#endMs; cell += cellMs) {
@@ -125,7 +126,7 @@ export class GeneratedAgents {
       await this.#sleep(cell + cellMs + phaseMs - Date.now())
       if (this.#cut.signal.aborted) break
       waiting.push(cell)
-      if (waiting.length > waitingBatchesMax) waiting.shift()
+      if (waiting.length > waitingMax) waiting.shift()
       if (isShipping) continue
       isShipping = true
       shipping = this.#ship(host, waiting).finally(() => {

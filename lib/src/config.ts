@@ -7,8 +7,10 @@
  * absent; NAME_FILE names a file that holds the value (secrets); a wrong value is an error that says what would be right.
  * All errors are reported at once; none repeats a secret or what a file holds.
  */
+
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { editDistance } from './edit-distance.ts'
 
 export interface Setting<T> {
   /** Environment variable without the MINUTELY_ prefix, e.g. `LATENESS_MS`. */
@@ -191,20 +193,6 @@ const editsMin = 2
 
 function withoutFile(name: string): string {
   return name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name
-}
-
-/** Levenshtein, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }
 
 /** A Markdown table of the settings, for the READMEs (scripts/docs.mjs writes it, tidy.test.ts checks it). */

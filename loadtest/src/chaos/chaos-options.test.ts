@@ -28,7 +28,7 @@ test('long runs pause for 90 s, unless another time is given', () => {
 test('three brokers, and outages of a given length', () => {
   const { brokers, outageMs } = optionsOf([])
   assert.deepEqual({ brokers, outageMs }, { brokers: 1, outageMs: undefined })
-  const given = optionsOf(['--brokers', '3', '--outage', '600'])
+  const given = optionsOf(['--brokers', '3', '--minutes', '14', '--outage', '600'])
   assert.deepEqual([given.brokers, given.outageMs], [3, 600_000])
 })
 
@@ -46,10 +46,15 @@ test('what is wrong is said, with the usage', () => {
     [['--brokers', '2'], /--brokers 2: there are 1 or 3/],
     [['--outage', '0'], /--outage 0/],
     [['--aggregators', '2'], /two may be broken at a time/],
-    [['--seed', '-1'], /seed/],
+    [['--seed', '-1'], /--seed -1: must be a whole number above 0$/],
+    [['--minutes', '-1'], /--minutes -1: must be a number above 0$/],
+    [['--minutes', '13', '--outage', '600'], /--outage 600 takes --minutes 14 at least, not 13$/],
+    [['--pause', '120'], /--pause 120: must be below the 120 s of the run$/],
+    [['--embedded', '--brokers', '3'], /--embedded is one process: --brokers would have no effect$/],
+    [['--embedded', '--aggregators', '3', '--outage', '9'], /--aggregators, --outage would have no effect$/],
     [['--many'], /--many/],
   ] as const) {
     assert.throws(() => readChaosCommand([...args], { nowMs }), words)
-    assert.throws(() => readChaosCommand([...args], { nowMs }), /npm run chaos -- \[options\]/)
+    assert.throws(() => readChaosCommand([...args], { nowMs }), /^Error: npm run chaos -- \[options\]/)
   }
 })

@@ -1,4 +1,5 @@
 /** All kinds of faults, by what is broken. */
+import { editDistance } from '@minutely/lib/edit-distance'
 import type { DistributedWorld } from './distributed-world.ts'
 import type { EmbeddedWorld } from './embedded-world.ts'
 import type { FaultKind } from './fault-kind.ts'
@@ -31,8 +32,12 @@ export function only<World>(
 ): readonly FaultKind<World>[] {
   if (names === undefined) return kinds
   const unknown = names.find((name) => !kinds.some((kind) => kind.name === name))
-  if (unknown !== undefined)
-    throw new Error(`--only ${unknown}: there is no such kind, only ${kinds.map(({ name }) => name).join(', ')}`)
+  if (unknown !== undefined) {
+    const byDistance = kinds.toSorted((a, b) => editDistance(unknown, a.name) - editDistance(unknown, b.name))
+    throw new Error(
+      `--only ${unknown}: there is no such kind; the nearest is ${byDistance[0]?.name}, --list has all of them`,
+    )
+  }
   return kinds.filter(({ name }) => names.includes(name))
 }
 

@@ -38,6 +38,8 @@ export interface SeedResult {
   readonly traceHash: number
   readonly events: number
   readonly acknowledged: number
+  /** Compared in the end. */
+  readonly seriesMinutes: number
   /** Minutes of series that the reader was told are final. */
   readonly finals: number
 }
@@ -120,6 +122,7 @@ export class SimRun {
       traceHash: world.traceHash >>> 0,
       events: world.eventCount,
       acknowledged: ledger.acknowledgedCount,
+      seriesMinutes: [...ledger.minutes].length,
       finals: this.reader.finalCount,
     }
   }

@@ -24,12 +24,12 @@ export interface SimulateOptions {
   readonly workers: number
 }
 
-/** Undefined when only help was asked for. @throws Error with the usage in it. */
+/** Undefined when only help was asked for. @throws Error with the usage in it, before what is wrong. */
 export function readSimulateOptions(args: readonly string[]): SimulateOptions | undefined {
   try {
     return read(args)
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n\n${usage}`)
+    throw new Error(`${usage}\n\n${(error as Error).message}`)
   }
 }
 

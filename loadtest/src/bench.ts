@@ -127,7 +127,7 @@ function readOptions(): {
     process.stdout.write(`${usage}\n`)
     return process.exit(0)
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
+    process.stderr.write(`${usage}\n\n${(error as Error).message}\n`)
     return process.exit(2)
   }
 }

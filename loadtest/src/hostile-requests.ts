@@ -38,6 +38,7 @@ const kinds: Readonly<Record<string, () => Promise<void>>> = {
   },
 }
 
+process.on('disconnect', () => process.exit())
 await Promise.all(Object.entries(kinds).map(([kind, attack]) => attackForEver(kind, attack)))
 
 async function attackForEver(kind: string, attack: () => Promise<void>): Promise<void> {

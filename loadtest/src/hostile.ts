@@ -28,7 +28,7 @@ const options = optionsOrExit()
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const interrupted = interruption()
 const folder = await mkdtemp(join(tmpdir(), 'minutely-hostile-'))
-let embedded: StartedEmbedded | undefined
+let starting: Promise<StartedEmbedded> | undefined
 let failures = 0
 try {
   process.exitCode = await Promise.race([run(options), interrupted])
@@ -36,6 +36,8 @@ try {
   process.stderr.write(`${(error as Error).message}\n`)
   process.exitCode = 1
 } finally {
+  // Also one that was still starting.
+  const embedded = await starting?.catch(() => undefined)
   await embedded?.stop()
   await rm(folder, { recursive: true, force: true })
 }
@@ -47,8 +49,8 @@ async function run({ seconds }: HostileOptions): Promise<0 | 1> {
   say(
     `takes about ${Math.ceil(allSeconds / 6) / 10} min: a warm-up, then ${turns} turns of ${seconds} s without and with hostile requests`,
   )
-  embedded = await startEmbedded(folder)
-  const { url, pid } = embedded
+  starting = startEmbedded(folder)
+  const { url, pid } = await starting
   await ordinary(url, warmUpSeconds)
   const quietMs: number[] = []
   const besideMs: number[] = []

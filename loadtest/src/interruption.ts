@@ -1,7 +1,7 @@
 /** Ctrl-C of a program that has a folder and processes to clear away first: an error where it waits, so that `finally` does it. */
 export class Interrupted extends Error {
   constructor(signal: NodeJS.Signals) {
-    super(`interrupted by ${signal}`)
+    super(`interrupted by ${signal}; stopping`)
   }
 }
 

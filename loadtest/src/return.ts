@@ -25,7 +25,7 @@ const restMinutes = 3
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const options = optionsOrExit()
 const interrupted = interruption()
-let embedded: StartedEmbedded | undefined
+let starting: Promise<StartedEmbedded> | undefined
 let load: WatchedLoad | undefined
 const folder = await mkdtemp(join(tmpdir(), 'minutely-return-'))
 try {
@@ -40,6 +40,8 @@ try {
   process.exitCode = 1
 } finally {
   await load?.stop()
+  // Also one that was still starting.
+  const embedded = await starting?.catch(() => undefined)
   await embedded?.stop()
   await rm(folder, { recursive: true, force: true })
 }
@@ -54,8 +56,8 @@ async function run({ agents, backlogMinutes, metrics, seed }: ReturnOptions): Pr
     `takes about ${minutes} min on two cores: ${backlogBatches} batches of ${metrics * batchSeconds} samples, then the comparison`,
   )
   say('starting an embedded process')
-  embedded = await startEmbedded(folder)
-  const { url } = embedded
+  starting = startEmbedded(folder)
+  const { url } = await starting
   const liveDelaysMs: number[] = []
   let left = backlogBatches
   let drainedAtMs = 0

@@ -41,7 +41,7 @@ export function readOptions(args) {
     const { values } = parseArgs({ args, options: settings })
     return values.help ? { help: usage } : check(values)
   } catch (cause) {
-    throw new Error(`${cause.message}\n\n${usage}`, { cause })
+    throw new Error(`${usage}\n\n${cause.message}`, { cause })
   }
 }
 

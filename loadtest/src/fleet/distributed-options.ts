@@ -47,12 +47,12 @@ const wholeNumbers = { hosts: '50', metrics: '20', collectors: '2', aggregators:
 const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
 
-/** Undefined when only help was asked for. @throws Error with the usage in it. */
+/** Undefined when only help was asked for. @throws Error with the usage in it, before what is wrong. */
 export function readDistributedOptions(args: readonly string[]): DistributedOptions | undefined {
   try {
     return read(args)
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n\n${usage}`)
+    throw new Error(`${usage}\n\n${(error as Error).message}`)
   }
 }
 

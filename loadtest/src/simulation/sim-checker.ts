@@ -86,8 +86,10 @@ function minuteProblem(
 class LostSamples {
   readonly #records = new Map<string, DestroyedRecord[]>()
   readonly #gaps: readonly GapRow[]
+  readonly #begunAnew: ReadonlySet<string>
 
   constructor(run: CheckedRun) {
+    this.#begunAnew = new Set(run.storage.destroyed.filter(({ reason }) => reason === 'rewound').map(nameOf))
     this.#gaps = run.database.entries<GapRow>(gapPrefix).map(([, gap]) => gap)
     for (const record of run.storage.destroyed) {
       if (record.isBad) continue
@@ -113,7 +115,10 @@ class LostSamples {
       if (nameOf(partition) !== nameOf(record)) return false
       if (record.reason === 'rewound') return gap.reason === 'rewound'
       // Of a log that began anew all from the position on is gone, whatever retention had dropped of it before.
-      return gap.fromPosition <= record.position && (gap.reason === 'rewound' || record.position < gap.toPosition)
+      if (gap.reason === 'rewound') return gap.fromPosition <= record.position
+      // Not held yet (ARCHITECTURE.md): the gap begins where the log before it was read to, when what that was known by is dropped too.
+      const isNext = this.#begunAnew.has(nameOf(record))
+      return (gap.fromPosition <= record.position || isNext) && record.position < gap.toPosition
     }
     if (this.#gaps.some((gap) => covers(gap.partition, gap))) return true
     // A log of which nothing is known cannot be told from another one; the new one is read from its start.

@@ -17,37 +17,40 @@ export interface RolledMinute {
 
 export const secondsPerHalf = 30
 
-/** Scans each row once. */
+/** Scans each row once, and once more for its sum. */
 export function rollUp({ rowCount, values }: Pick<ClosedMinute, 'rowCount' | 'values'>): RolledMinute {
   const rolled = {
     rowCount,
     seenLow: new Int32Array(rowCount),
     seenHigh: new Int32Array(rowCount),
-    min: new Float64Array(rowCount),
-    max: new Float64Array(rowCount),
+    min: new Float64Array(rowCount).fill(Number.POSITIVE_INFINITY),
+    max: new Float64Array(rowCount).fill(Number.NEGATIVE_INFINITY),
     sum: new Float64Array(rowCount),
   }
   for (let row = 0; row < rowCount; row++) {
     const start = row * secondsPerMinute
-    let min = Number.POSITIVE_INFINITY
-    let max = Number.NEGATIVE_INFINITY
-    let low = 0
-    let high = 0
-    for (let second = 0; second < secondsPerMinute; second++) {
-      const value = values[start + second] as number
-      if (Number.isNaN(value)) continue
-      if (second < secondsPerHalf) low |= 1 << second
-      else high |= 1 << (second - secondsPerHalf)
-      if (value < min) min = value
-      if (value > max) max = value
-    }
-    rolled.seenLow[row] = low
-    rolled.seenHigh[row] = high
-    rolled.min[row] = min
-    rolled.max[row] = max
+    rolled.seenLow[row] = scanHalf(values, start, rolled, row)
+    rolled.seenHigh[row] = scanHalf(values, start + secondsPerHalf, rolled, row)
     rolled.sum[row] = sumRow(values, start, secondsPerMinute)
   }
   return rolled
+}
+
+/** @returns which seconds of this half were seen; brings the row's min and max up to date. */
+function scanHalf(values: Float64Array, start: number, { min, max }: RolledMinute, row: number): number {
+  let lowest = min[row] as number
+  let highest = max[row] as number
+  let seen = 0
+  for (let second = 0; second < secondsPerHalf; second++) {
+    const value = values[start + second] as number
+    if (Number.isNaN(value)) continue
+    seen |= 1 << second
+    if (value < lowest) lowest = value
+    if (value > highest) highest = value
+  }
+  min[row] = lowest
+  max[row] = highest
+  return seen
 }
 
 /** Number of bits set in a half of `seen`. */

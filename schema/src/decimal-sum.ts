@@ -38,34 +38,38 @@ export function mergeSums(a: number, b: number): number {
 }
 
 /**
- * The sum of the values at [start, start + length) of a row that are not NaN, by the rule above. One pass when they
- * are integers, a second one for decimals.
+ * The sum of the values at [start, start + length) of a row that are not NaN, by the rule above. One pass for integers, and one and
+ * a little for decimals: a value with more fractional digits than those before begins the row again with as many.
  */
 export function sumRow(values: Float64Array, start: number, length: number): number {
   const end = start + length
-  let floatSum = 0
-  let digits = 0
-  let magnitude = 0
+  for (let digits = 0; digits >= 0; ) {
+    const power = powers[digits] as number
+    let scaledSum = 0
+    let scaledMagnitude = 0
+    let index = start
+    for (; index < end; index++) {
+      const value = values[index] as number
+      if (Number.isNaN(value)) continue
+      const scaled = Math.round(value * power)
+      if (scaled / power !== value) break
+      scaledSum += scaled
+      scaledMagnitude += Math.abs(scaled)
+    }
+    if (index === end) {
+      if (scaledMagnitude < (digits === 0 ? integerMax : scaledMax)) return scaledSum / power
+      break
+    }
+    digits = digitsOf(values[index] as number, digits + 1)
+  }
+  return floatSum(values, start, end)
+}
+
+function floatSum(values: Float64Array, start: number, end: number): number {
+  let sum = 0
   for (let index = start; index < end; index++) {
     const value = values[index] as number
-    if (Number.isNaN(value)) continue
-    floatSum += value
-    magnitude += Math.abs(value)
-    // Nearly every row settles on its number of digits with the first value; then this is one multiply and one divide.
-    if (digits >= 0) digits = digitsOf(value, digits)
+    if (!Number.isNaN(value)) sum += value
   }
-  if (digits < 0) return floatSum
-  const power = powers[digits] as number
-  // Integers below 2^53 in sum of magnitudes were added exactly already.
-  if (digits === 0 && magnitude < integerMax) return floatSum
-  let scaledSum = 0
-  let scaledMagnitude = 0
-  for (let index = start; index < end; index++) {
-    const value = values[index] as number
-    if (Number.isNaN(value)) continue
-    const scaled = Math.round(value * power)
-    scaledSum += scaled
-    scaledMagnitude += Math.abs(scaled)
-  }
-  return scaledMagnitude < (digits === 0 ? integerMax : scaledMax) ? scaledSum / power : floatSum
+  return sum
 }

@@ -4,7 +4,8 @@
  * the same, and whoever calls sets the record aside as a whole (folding it again later changes nothing).
  */
 import type { LogRecord } from '@minutely/lib/sample-log/sample-log'
-import { CodecError, decodeSampleRecord, type SampleSection } from '@minutely/schema/sample-codec'
+import { logSections, UnreadablePart } from '@minutely/schema/log-payload'
+import { CodecError, type SampleSection } from '@minutely/schema/sample-codec'
 import type { AggregatorMetrics } from './metrics.ts'
 import type { MinuteWindows } from './minute-window.ts'
 import type { SeriesSlots } from './series-slots.ts'
@@ -39,13 +40,17 @@ function foldSections(record: LogRecord, target: FoldTarget, metrics: Aggregator
   if (record.unreadable !== undefined) return record.unreadable
   const faults: string[] = []
   try {
-    const { sections } = decodeSampleRecord(record.payload)
-    for (const section of sections) {
-      const fault = foldSection(section, { ...target, position: record.position }, metrics)
-      if (fault !== undefined) faults.push(`${section.tenantId} ${section.serverId}: ${fault}`)
+    let count = 0
+    for (const part of record.sections ?? logSections(record.payload)) {
+      count++
+      if (part instanceof UnreadablePart) faults.push(part.detail)
+      else {
+        const fault = foldSection(part, { ...target, position: record.position }, metrics)
+        if (fault !== undefined) faults.push(`${part.tenantId} ${part.serverId}: ${fault}`)
+      }
     }
     if (faults.length === 0) return undefined
-    return { reason: 'damaged-section', detail: `${faults.length} of ${sections.length} sections: ${faults[0]}` }
+    return { reason: 'damaged-section', detail: `${faults.length} of ${count} sections: ${faults[0]}` }
   } catch (error) {
     if (!(error instanceof CodecError)) throw error
     return { reason: 'undecodable', detail: error.message }

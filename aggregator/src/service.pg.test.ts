@@ -21,6 +21,7 @@ const zero: LogPartition = { topic: 'minutely.samples', partition: 0 }
 
 /** A log without records whose assignments the test makes. Reads wait for their signal. */
 class EmptyLog implements SampleLog {
+  readonly takesBundles = false
   readonly name = 'empty-log'
   handler: PartitionHandler | undefined
   readonly reading = new Map<number, number>()

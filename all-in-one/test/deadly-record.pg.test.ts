@@ -15,6 +15,8 @@ const minuteMs = 60_000
 const tsMs = Math.floor(Date.now() / minuteMs) * minuteMs - 5 * minuteMs
 const range = { fromMs: tsMs, toMs: tsMs + minuteMs }
 const deadly = {
+  // Owners decode what they read from the table, not what the collector in their process hands them.
+  MINUTELY_LOG_TAIL_BYTES_MAX: '0',
   NODE_OPTIONS: `--import=${fileURLToPath(new URL('../../aggregator/test/deadly-decoder.ts', import.meta.url))}`,
   MINUTELY_LINGER_MS: '0',
   MINUTELY_LATE_HOLD_MS: '200',

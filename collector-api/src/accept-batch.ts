@@ -36,6 +36,8 @@ export interface AcceptedBatch {
   readonly rejections: Rejections
   /** In the order in which they have to be folded. */
   readonly sections: readonly RoutedSection[]
+  /** The sections are what the body says, and all that it says. */
+  readonly isAsSent: boolean
 }
 
 export interface AcceptBatchDeps {
@@ -57,24 +59,23 @@ export function acceptBatch(body: Buffer, type: 'json' | 'avro', deps: AcceptBat
   activeSeries.observe(nowMs)
   const bounds = timeBounds(nowMs, config)
   const acceptance = new Acceptance({ tenantId, bounds, seriesMax: config.seriesPerRequestMax, activeSeries })
-  const form = judge(body, type, { acceptance, cache: deps.cache })
+  const { form, isAsSent } = judge(body, type, { acceptance, cache: deps.cache })
   const { acceptedCount, rejections } = acceptance
-  return { form, acceptedCount, rejections, sections: sectionsOf(acceptance, deps) }
+  return { form, acceptedCount, rejections, isAsSent, sections: sectionsOf(acceptance, deps) }
 }
 
 function judge(
   body: Buffer,
   type: 'json' | 'avro',
   { acceptance, cache }: { acceptance: Acceptance; cache: SeriesListCache },
-): BatchForm {
+): Pick<AcceptedBatch, 'form' | 'isAsSent'> {
   if (type === 'avro') {
-    acceptAvro(readAvro(body), acceptance, { cache })
-    return 'avro'
+    return { form: 'avro', isAsSent: acceptAvro(readAvro(body), acceptance, { cache }) }
   }
   const json = readJson(body)
   if (json.kind === 'columns') acceptColumns(json, acceptance)
   else acceptRows(json.samples, acceptance)
-  return json.kind
+  return { form: json.kind, isAsSent: false }
 }
 
 /** C3 01 and the fingerprint of the newest schema we read. */

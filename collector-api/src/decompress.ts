@@ -4,7 +4,8 @@
  * mean no harm). Output is counted chunk by chunk, so never more than the bound and one chunk exist.
  *
  * Small bodies are decoded on this thread: 65 us for 11 KB of gzip against 135 us through the thread pool (measured). A
- * body of syncBytesMax can decode to 1.6 MiB at most, about 5 ms; larger ones go to the pool.
+ * body of syncBytesMax can decode to 1.6 MiB at most, about 5 ms; larger ones go to the pool. What they decode to is one
+ * allocation of about its size where the frame says how much it is, since the matrix in it lives on as a view of it.
  */
 import { constants, createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { ApiError } from '@minutely/schema/error-catalogue'
@@ -26,6 +27,8 @@ const chunkSize = 65_536
 /** The decoder allocates whole chunks; 64 KiB for a body of 500 bytes would be mostly garbage. */
 const smallestChunkSize = 4_096
 const usualRatio = 8
+/** zlib begins another chunk as soon as one is full. */
+const spareBytes = 16
 /** A zstd frame names the window its decoder must allocate: up to 2 GiB if we let it. 2^23 = 8 MiB, as RFC 8878 recommends. */
 const zstdParams = { [constants.ZSTD_d_windowLogMax]: 23 }
 
@@ -57,8 +60,10 @@ function held(decoded: Buffer, deps: DecompressDeps): Buffer {
 }
 
 function decompressSync(body: Buffer, encoding: 'gzip' | 'zstd', bytesMax: number): Buffer {
-  const guess = Math.max(smallestChunkSize, Math.min(chunkSize, body.length * usualRatio))
-  const options = { maxOutputLength: bytesMax, chunkSize: guess }
+  const said = encoding === 'zstd' ? zstdContentBytes(body) : undefined
+  const guess = said === undefined ? body.length * usualRatio : Math.min(said, bytesMax) + spareBytes
+  const chunkBytes = Math.max(smallestChunkSize, said === undefined ? Math.min(chunkSize, guess) : guess)
+  const options = { maxOutputLength: bytesMax, chunkSize: chunkBytes }
   try {
     return encoding === 'gzip'
       ? gunzipSync(body, options)
@@ -67,6 +72,21 @@ function decompressSync(body: Buffer, encoding: 'gzip' | 'zstd', bytesMax: numbe
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(body.length, bytesMax)
     throw notDecompressible(encoding, error)
   }
+}
+
+/**
+ * How long the content of a zstd frame is by its header, which may lie (RFC 8878, section 3.1.1.1); undefined when it does not say.
+ *
+ *     28 B5 2F FD | descriptor: FCS flag (2 bits), single segment (1), ..., dictionary flag (2) | [window] | dictionary id | size
+ */
+export function zstdContentBytes(frame: Buffer): number | undefined {
+  const descriptor = frame[4] ?? 0
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0
+  const at = 5 + (isSingleSegment ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] ?? 0)
+  if (sizeBytes === 0 || at + sizeBytes > frame.length) return undefined
+  if (sizeBytes === 8) return Number(frame.readBigUInt64LE(at))
+  return frame.readUIntLE(at, sizeBytes) + (sizeBytes === 2 ? 256 : 0)
 }
 
 function decompressInPool(

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
 import { createLogger } from '@minutely/lib/logging'
 import { type LogAppend, LogUnavailableError } from '@minutely/lib/sample-log/sample-log'
-import { decodeSampleRecord, decodeSeriesList, encodeSeriesList } from '@minutely/schema/sample-codec'
+import { decodeLogPayload } from '@minutely/schema/log-payload'
+import { decodeSeriesList, encodeSampleBatch, encodeSeriesList } from '@minutely/schema/sample-codec'
 import { Registry } from 'prom-client'
 import { Linger, type LingerDeps } from './linger.ts'
 import { createCollectorMetrics } from './metrics.ts'
@@ -12,10 +13,11 @@ import { type RoutedSection, routeSeries } from './series-routing.ts'
 
 const nowMs = 1_764_028_800_000
 
-function createLinger(config: Partial<LingerDeps['config']> = {}) {
+function createLinger(config: Partial<LingerDeps['config']> = {}, { takesBundles = false } = {}) {
   const clock = new VirtualClock(nowMs)
   const appends: (PromiseWithResolvers<void> & { records: readonly LogAppend[] })[] = []
   const sampleLog = {
+    takesBundles,
     append: (records: readonly LogAppend[]) => {
       const pending = { ...Promise.withResolvers<void>(), records }
       appends.push(pending)
@@ -57,7 +59,7 @@ function section(serverId: string, metricIds: readonly string[], slotCount = 1):
 /** topic -> server -> metric -> values, of one append. */
 function contents(records: readonly LogAppend[]): string[] {
   return records.flatMap(({ topic, payload }) =>
-    decodeSampleRecord(payload).sections.flatMap((sent) => {
+    decodeLogPayload(payload).sections.flatMap((sent) => {
       const values = new Float64Array(new Uint8Array(sent.values).buffer)
       return decodeSeriesList(sent.series).map(
         ({ metricId }, row) =>
@@ -76,7 +78,7 @@ test('sections of several requests go into one append, and all wait for it', asy
   await clock.advance(1)
   assert.equal(appends.length, 1)
   assert.deepEqual(contents(appends[0]?.records ?? []), ['m a m 0', 'm b m 0', 'm c m 0'])
-  assert.equal(decodeSampleRecord(appends[0]?.records[0]?.payload ?? Buffer.alloc(0)).receivedAtMs, nowMs + 100)
+  assert.equal(decodeLogPayload(appends[0]?.records[0]?.payload ?? Buffer.alloc(0)).receivedAtMs, nowMs + 100)
   assert.equal(settledCount, 0)
   appends[0]?.resolve()
   await Promise.all(requests)
@@ -111,7 +113,7 @@ test('a large section is cut into records that fit, with nothing lost', async ()
     const seen = new Map<string, number>()
     for (const { payload } of records) {
       assert.ok(payload.length <= 65_536, `${payload.length} bytes`)
-      for (const cut of decodeSampleRecord(payload).sections) {
+      for (const cut of decodeLogPayload(payload).sections) {
         const values = new Float64Array(new Uint8Array(cut.values).buffer)
         for (const [row, { metricId }] of decodeSeriesList(cut.series).entries()) {
           for (let slot = 0; slot < cut.slotCount; slot++) {
@@ -125,6 +127,74 @@ test('a large section is cut into records that fit, with nothing lost', async ()
       for (let slot = 0; slot < slotCount; slot++) assert.equal(seen.get(`${metricId} ${slot}`), row * slotCount + slot)
     }
   }
+})
+
+/** A section of one partition as an agent would have sent it. */
+function sentAs(one: RoutedSection) {
+  const { serverId, startMs, stepMs, slotCount, series, values } = one.section
+  const block = { startMs, stepMs, slotCount, series, values }
+  const bytes = encodeSampleBatch({ serverId, sentAtMs: nowMs, blocks: [block] })
+  return { bytes, encoding: 'identity' as const, plainBytes: bytes.length }
+}
+
+test('what was accepted as it was sent is kept as it was sent, in the order of arrival, where the log takes that', async () => {
+  for (const takesBundles of [false, true]) {
+    const { linger, clock, appends } = createLinger({}, { takesBundles })
+    const batches = ['a', 'c', 'd'].map((server) => section(server, ['m', 'm2'], 2))
+    const [a, c, d] = batches as [RoutedSection, RoutedSection, RoutedSection]
+    const requests = [
+      linger.append([a], sentAs(a)),
+      linger.append([section('b', ['m'])]),
+      linger.append([c], sentAs(c)),
+      linger.append([d], sentAs(d)),
+    ]
+    await clock.advance(100)
+    const records = appends[0]?.records ?? []
+    assert.equal(records.length, 1)
+    const expected = ['m a m 0,1', 'm a m2 2,3', 'm b m 0', 'm c m 0,1', 'm c m2 2,3', 'm d m 0,1', 'm d m2 2,3']
+    assert.deepEqual(contents(records), expected)
+    assert.deepEqual(
+      records[0]?.sections?.map(({ serverId }) => serverId),
+      ['a', 'b', 'c', 'd'],
+    )
+    assert.deepEqual(
+      [records[0]?.isCompressed ?? false, (records[0]?.payload[0] ?? 0) > 0x80],
+      [takesBundles, takesBundles],
+    )
+    for (const { section: whole } of takesBundles ? batches : []) {
+      assert.ok(records[0]?.payload.includes(sentAs({ ...a, section: whole }).bytes))
+    }
+    appends[0]?.resolve()
+    await Promise.all(requests)
+  }
+})
+
+test('bundles fit into records too, and what has several partitions or is too large goes by its sections', async () => {
+  const { linger, clock, appends } = createLinger(
+    { recordBytesMax: 65_536, lingerBytesMax: 10_000_000 },
+    { takesBundles: true },
+  )
+  const [spread, large] = [section('a', ['x', 'y']), section('b', ['m'], 9_000)]
+  const small = Array.from({ length: 40 }, (_, index) => section(`s${index}`, ['m'], 300))
+  const requests = [spread, large, ...small].map((one) => linger.append([one], sentAs(one)))
+  await clock.advance(100)
+  const records = appends[0]?.records ?? []
+  for (const { payload } of records) assert.ok(payload.length <= 65_536, `${payload.length} bytes`)
+  const servers = records.flatMap(({ payload }) => decodeLogPayload(payload).sections.map(({ serverId }) => serverId))
+  assert.deepEqual([...new Set(servers)].sort(), ['a', 'b', ...small.map((one) => one.section.serverId)].sort())
+  assert.deepEqual(
+    records.flatMap(({ sections = [] }) => sections.map(({ serverId }) => serverId)),
+    servers,
+  )
+  appends[0]?.resolve()
+  await Promise.all(requests)
+})
+
+test('a body that compresses well is appended before it fills the memory of the queue', () => {
+  const { linger, appends } = createLinger({ lingerBytesMax: 1_000 }, { takesBundles: true })
+  const one = section('a', ['m'], 2_000)
+  void linger.append([one], { ...sentAs(one), encoding: 'zstd', bytes: Buffer.alloc(10) })
+  assert.equal(appends.length, 1)
 })
 
 test('past the deadline: 503 log-unavailable, while the slot stays taken until the log settles', async () => {

@@ -19,16 +19,22 @@ import {
   type SampleLog,
 } from '@minutely/lib/sample-log/sample-log'
 import type { ApiError } from '@minutely/schema/error-catalogue'
-import type { SampleSection } from '@minutely/schema/sample-codec'
 import type { CollectorConfig } from './config.ts'
 import type { CollectorMetrics } from './metrics.ts'
 import { overload } from './overload.ts'
-import { packRecords, sectionBytes } from './record-packing.ts'
+import {
+  asSentBatch,
+  type Gathered,
+  gatheredBytes,
+  packPartition,
+  payloadBytes,
+  type SentBody,
+} from './record-packing.ts'
 import { partitionKey, type RoutedSection, splitByRouting } from './series-routing.ts'
 
 export interface LingerDeps {
   readonly clock: Clock
-  readonly sampleLog: Pick<SampleLog, 'append'>
+  readonly sampleLog: Pick<SampleLog, 'append' | 'takesBundles'>
   readonly metrics: CollectorMetrics
   readonly log: Logger
   /** 0 <= random() < 1. */
@@ -40,13 +46,19 @@ export interface LingerDeps {
 }
 
 interface Gathering {
-  readonly partitions: Map<string, { readonly partition: LogPartition; readonly sections: SampleSection[] }>
+  readonly partitions: Map<string, { readonly partition: LogPartition; readonly gathered: Gathered[] }>
   readonly done: PromiseWithResolvers<void>
+  /** In memory. */
   bytes: number
+  /** In the log's records, about. */
+  payloadBytes: number
   sectionCount: number
   cancelTimer: () => void
   isExpired: boolean
 }
+
+/** What compresses better than this is appended early: it must not fill the queue's memory. */
+const memoryPerPayloadMax = 16
 
 const refusalId = { 'readers-lag': 'log-full', disk: 'disk-full', other: 'log-unavailable' } as const
 
@@ -73,30 +85,34 @@ export class Linger {
   }
 
   /**
-   * Resolves once all sections are durable.
+   * Resolves once all sections are durable. `sent`: a body that says just these sections, which a log may keep as it is.
    * @throws ApiError overloaded, log-unavailable, log-full or disk-full; some of the sections may then be durable all the same.
    */
-  append(sections: readonly RoutedSection[]): Promise<void> {
+  append(sections: readonly RoutedSection[], sent?: SentBody): Promise<void> {
     if (sections.length === 0) return Promise.resolve()
     if (this.#isStopping)
       return Promise.reject(this.#refusal('The collector is stopping; retry, another one may answer'))
-    const bytes = sections.reduce((sum, { section }) => sum + sectionBytes(section), 0)
-    const { appendQueueBytesMax, lingerBytesMax } = this.#deps.config
+    const { appendQueueBytesMax, lingerBytesMax, recordBytesMax } = this.#deps.config
+    const batch = sent && this.#deps.sampleLog.takesBundles ? asSentBatch(sections, sent, recordBytesMax) : undefined
+    const placed = batch === undefined ? sections.flatMap(splitByRouting) : [batch]
+    const bytes = placed.reduce((sum, { gathered }) => sum + gatheredBytes(gathered), 0)
     if (this.#bytesHeld + bytes > appendQueueBytesMax) {
       const waiting = `${this.#bytesHeld} bytes of samples are waiting for the log, ${appendQueueBytesMax} may`
       return Promise.reject(this.#refusal(`${waiting}; retry later`))
     }
     const gathering = this.#gathering ?? this.#open()
-    for (const { partition, section } of sections.flatMap(splitByRouting)) {
+    for (const { partition, gathered } of placed) {
       const key = partitionKey(partition)
-      const gathered = gathering.partitions.get(key) ?? { partition, sections: [] }
-      gathering.partitions.set(key, gathered)
-      gathered.sections.push(section)
+      const place = gathering.partitions.get(key) ?? { partition, gathered: [] }
+      gathering.partitions.set(key, place)
+      place.gathered.push(gathered)
+      gathering.payloadBytes += payloadBytes(gathered)
     }
     gathering.bytes += bytes
     gathering.sectionCount += sections.length
     this.#hold(bytes, sections.length)
-    if (gathering.bytes >= lingerBytesMax) this.#seal(gathering)
+    const isLarge = gathering.bytes >= lingerBytesMax * memoryPerPayloadMax
+    if (isLarge || gathering.payloadBytes >= lingerBytesMax) this.#seal(gathering)
     return gathering.done.promise
   }
 
@@ -114,6 +130,7 @@ export class Linger {
       partitions: new Map(),
       done: Promise.withResolvers(),
       bytes: 0,
+      payloadBytes: 0,
       sectionCount: 0,
       cancelTimer: this.#deps.clock.schedule(this.#deps.config.lingerMs, () => this.#seal(gathering)),
       isExpired: false,
@@ -162,9 +179,9 @@ export class Linger {
     const { recordBytesMax } = this.#deps.config
     const receivedAtMs = this.#deps.clock.nowMs()
     const appends: LogAppend[] = []
-    for (const { partition, sections } of gathering.partitions.values()) {
-      for (const payload of packRecords(sections, { receivedAtMs, recordBytesMax }))
-        appends.push({ ...partition, payload })
+    for (const { partition, gathered } of gathering.partitions.values()) {
+      for (const packed of packPartition(gathered, { receivedAtMs, recordBytesMax }))
+        appends.push({ ...partition, ...packed })
     }
     return appends
   }

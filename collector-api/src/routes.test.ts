@@ -9,7 +9,8 @@ import { createHttpServer } from '@minutely/lib/http-server'
 import { createLogger } from '@minutely/lib/logging'
 import { type LogAppend, LogUnavailableError } from '@minutely/lib/sample-log/sample-log'
 import { errorAnswer } from '@minutely/schema/error-catalogue'
-import { decodeSampleRecord, encodeSampleBatch, encodeSeriesList } from '@minutely/schema/sample-codec'
+import { decodeLogPayload } from '@minutely/schema/log-payload'
+import { encodeSampleBatch, encodeSeriesList } from '@minutely/schema/sample-codec'
 import { samplesAnswer } from '@minutely/schema/sample-wire'
 import { Registry } from 'prom-client'
 import { collectorSettings } from './config.ts'
@@ -19,6 +20,7 @@ import { createCollector } from './service.ts'
 const memoryLog = {
   payloads: [] as Buffer[],
   nextError: undefined as Error | undefined,
+  takesBundles: true,
   route: () => ({ topic: 'samples', partition: 0 }),
   async append(records: readonly LogAppend[]): Promise<void> {
     const error = memoryLog.nextError
@@ -109,7 +111,7 @@ test('columns, rows and avro, in every encoding, are durable before 202', async 
       const answer = await post(bytes, { headers: { 'content-type': type, 'content-encoding': encoding } })
       assert.deepEqual([answer.status, samplesAnswer.parse(answer.body)], [202, { accepted: 2, rejected: [] }])
       assert.equal(memoryLog.payloads.length, 1)
-      assert.equal(decodeSampleRecord(memoryLog.payloads[0] as Buffer).sections[0]?.serverId, 'web-1')
+      assert.equal(decodeLogPayload(memoryLog.payloads[0] as Buffer).sections[0]?.serverId, 'web-1')
     }
   }
 })

@@ -18,6 +18,7 @@ import { contentEncoding, decompress } from './decompress.ts'
 import type { Linger } from './linger.ts'
 import type { CollectorMetrics } from './metrics.ts'
 import { receiveBody } from './receive-body.ts'
+import type { SentBody } from './record-packing.ts'
 
 export interface SampleRoutesDeps {
   readonly accept: (body: Buffer, type: 'json' | 'avro') => AcceptedBatch
@@ -38,9 +39,9 @@ export function sampleRoutes(deps: SampleRoutesDeps): FastifyPluginAsync {
     app.post(path, async (request, reply) => {
       let form: BatchForm | 'unknown' = 'unknown'
       try {
-        const batch = await readBatch(request.raw, deps)
+        const { batch, sent } = await readBatch(request.raw, deps)
         form = batch.form
-        const answer = await store(batch, deps)
+        const answer = await store(batch, sent, deps)
         deps.metrics.requests.inc({ form, status: 202 })
         return reply.code(202).send(answer)
       } catch (error) {
@@ -60,7 +61,10 @@ export function sampleRoutes(deps: SampleRoutesDeps): FastifyPluginAsync {
   }
 }
 
-async function readBatch(request: IncomingMessage, deps: SampleRoutesDeps): Promise<AcceptedBatch> {
+async function readBatch(
+  request: IncomingMessage,
+  deps: SampleRoutesDeps,
+): Promise<{ batch: AcceptedBatch; sent: SentBody }> {
   const { config, metrics, random } = deps
   const type = bodyType(request.headers['content-type'])
   const encoding = contentEncoding(request.headers['content-encoding'])
@@ -71,16 +75,16 @@ async function readBatch(request: IncomingMessage, deps: SampleRoutesDeps): Prom
     metrics.receivedBytes.inc(body.length)
     const plain = await decompress(body, encoding, { ...config, lease: decoded, random })
     metrics.decodedBytes.inc(plain.length)
-    return deps.accept(plain, type)
+    return { batch: deps.accept(plain, type), sent: { bytes: body, encoding, plainBytes: plain.length } }
   } finally {
     received.close()
     decoded.close()
   }
 }
 
-async function store(batch: AcceptedBatch, deps: SampleRoutesDeps): Promise<SamplesAnswer> {
+async function store(batch: AcceptedBatch, sent: SentBody, deps: SampleRoutesDeps): Promise<SamplesAnswer> {
   const { acceptedCount, rejections, sections } = batch
-  await deps.linger.append(sections)
+  await deps.linger.append(sections, batch.isAsSent ? sent : undefined)
   // Only now: a request that ends in 503 comes again, and its verdicts with it.
   deps.metrics.accepted.inc(acceptedCount)
   for (const [reason, count] of rejections.countByReason) deps.metrics.rejected.inc({ reason }, count)

@@ -28,7 +28,7 @@ export interface RoutedSection {
 
 export interface PartitionSection {
   readonly partition: LogPartition
-  readonly section: SampleSection
+  readonly gathered: SampleSection
 }
 
 const float64Bytes = 8
@@ -62,14 +62,14 @@ export function routeSeries(
 }
 
 export function splitByRouting({ section, routing }: RoutedSection): PartitionSection[] {
-  if (routing.kind === 'one') return [{ partition: routing.partition, section }]
+  if (routing.kind === 'one') return [{ partition: routing.partition, gathered: section }]
   const rowBytes = section.slotCount * float64Bytes
   return routing.parts.map(({ partition, rows, list }) => {
     const values = Buffer.allocUnsafe(rows.length * rowBytes)
     for (const [index, row] of rows.entries()) {
       values.set(section.values.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes)
     }
-    return { partition, section: { ...section, series: list, values } }
+    return { partition, gathered: { ...section, series: list, values } }
   })
 }
 

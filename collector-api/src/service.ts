@@ -21,7 +21,7 @@ import { sampleRoutes } from './routes.ts'
 
 export interface CollectorDeps {
   readonly clock: Clock
-  readonly sampleLog: Pick<SampleLog, 'route' | 'append'>
+  readonly sampleLog: Pick<SampleLog, 'route' | 'append' | 'takesBundles'>
   readonly registry: Registry
   readonly log: Logger
   /** For the jitter of Retry-After: 0 <= random() < 1. */

@@ -19,7 +19,8 @@ const log = createLogger({ level: 'silent', format: 'json' })
 const registry = new Registry()
 const settings = { MINUTELY_LINGER_MS: '0', MINUTELY_BODY_BYTES_MAX: '8388608' }
 const { collector: config } = loadConfig({ collector: collectorSettings }, settings)
-const sampleLog = { route: () => ({ topic: 'samples', partition: 0 }), append: async () => undefined }
+const route = () => ({ topic: 'samples', partition: 0 })
+const sampleLog = { takesBundles: true, route, append: async () => undefined }
 const deps = { clock: new SystemClock(), sampleLog, registry, log, random: Math.random }
 const collector = createCollector(config, deps)
 const http = { log, registry, plugins: [collector.plugin], readiness: [collector.readiness] }

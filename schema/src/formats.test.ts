@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { decodeLogPayload, decodeSampleBundle, encodeSampleBundle } from './log-payload.ts'
 import {
   decodeSampleBatch,
   decodeSampleRecord,
@@ -70,4 +71,23 @@ test('SampleRecord version 1 is read and written as ever', () => {
   assert.deepEqual(plain({ ...record, sections: record.sections.map(describeBlock) }), described[name])
   const sections = described[name].sections.map(blockOf)
   assert.deepEqual(encodeSampleRecord({ ...described[name], sections }), fixture(name))
+})
+
+test('SampleBundle version 1 is read and written as ever: a batch in zstd, sections, a batch in gzip', () => {
+  const payload = fixture('sample-bundle-v1.bin')
+  const { receivedAtMs, items } = decodeSampleBundle(payload)
+  assert.equal(receivedAtMs, 1_764_028_815_500)
+  assert.deepEqual(
+    items.map(({ tenantId, holds, encoding, plainBytes }) => [tenantId, holds, encoding, plainBytes]),
+    [
+      ['default', 'batch', 'zstd', fixture('sample-batch-v1.bin').length],
+      ['', 'sections', 'identity', fixture('sample-record-v1.bin').length],
+      ['default', 'batch', 'gzip', fixture('sample-batch-v1.bin').length],
+    ],
+  )
+  assert.deepEqual(encodeSampleBundle({ receivedAtMs, items }), payload)
+  const { serverId, blocks } = described['sample-batch-v1.bin']
+  const batch = blocks.map((block: DescribedBlock) => ({ ...block, tenantId: 'default', serverId }))
+  const { sections } = described['sample-record-v1.bin']
+  assert.deepEqual(plain(decodeLogPayload(payload).sections.map(describeBlock)), [...batch, ...sections, ...batch])
 })

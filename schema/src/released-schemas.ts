@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 
-export type SchemaName = 'series-list' | 'sample-batch' | 'sample-record'
+export type SchemaName = 'series-list' | 'sample-batch' | 'sample-record' | 'sample-bundle'
 
 /** Files below avro/, oldest first; the last is what is written today. A file that was released never changes. */
 export const releasedSchemaFiles: Readonly<Record<SchemaName, readonly string[]>> = {
@@ -12,6 +12,7 @@ export const releasedSchemaFiles: Readonly<Record<SchemaName, readonly string[]>
   'series-list': ['series-list.avsc'],
   'sample-batch': ['sample-batch.avsc'],
   'sample-record': ['sample-record.avsc'],
+  'sample-bundle': ['sample-bundle.avsc'],
 }
 
 /** Oldest first. */

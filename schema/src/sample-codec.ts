@@ -12,6 +12,7 @@
  * collector of one version reads agents of another. A record's framing belongs to the log: one byte here, the version of
  * its schema (released-schemas.ts). Old versions of both are read as if they were written today.
  */
+import { readSampleBatch } from './batch-reader.ts'
 import { releasedSchemas } from './released-schemas.ts'
 import { type SeriesRef, sortedLabels } from './series-identity.ts'
 import { type SchemaVersion, VersionedType } from './versioned-type.ts'
@@ -99,7 +100,10 @@ export function encodeSampleBatch(batch: SampleBatch): Buffer {
   return Buffer.concat([batchMagic, batchType.encode({ ...batch, blocks: batch.blocks.map(bufferBlock) })])
 }
 
-/** @throws CodecError on a wrong frame or truncated bytes, UnknownSchemaError on an unknown writer's schema. */
+/**
+ * Lists and matrices may be views of the bytes.
+ * @throws CodecError on a wrong frame or truncated bytes, UnknownSchemaError on an unknown writer's schema.
+ */
 export function decodeSampleBatch(bytes: Buffer): SampleBatch {
   if (bytes.length < 10 || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
     throw new CodecError('the body does not start with C3 01, the mark of an Avro single-object encoding')
@@ -108,7 +112,9 @@ export function decodeSampleBatch(bytes: Buffer): SampleBatch {
   if (version === undefined) {
     throw new UnknownSchemaError(`no schema with fingerprint ${bytes.toString('hex', 2, 10)} is known here`)
   }
-  return decoded('sample batch', () => batchType.decode(version, bytes.subarray(10))) as SampleBatch
+  const body = bytes.subarray(10)
+  const usual = version === batchType.current.version ? readSampleBatch(body, itemsMax.batch) : undefined
+  return usual ?? (decoded('sample batch', () => batchType.decode(version, body)) as SampleBatch)
 }
 
 /**

@@ -13,7 +13,7 @@ import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
 import { type Acceptance, seriesPerRequestDetail } from './acceptance.ts'
 import { serverIdProblem } from './judge-series.ts'
 import { gridProblem, slotsWithin } from './judge-time.ts'
-import { countSamples, matrixOf, scanMatrix } from './matrix.ts'
+import { countSamples, keptValues, matrixOf, scanMatrix } from './matrix.ts'
 import type { SentPlace } from './rejections.ts'
 import type { SeriesList, SeriesListCache } from './series-list-cache.ts'
 import { gridStepMsMax, takeSeries } from './take-series.ts'
@@ -35,12 +35,13 @@ interface BlockToJudge extends SampleBlock {
   readonly matrix: Float64Array
 }
 
-export function acceptAvro(batch: SampleBatch, acceptance: Acceptance, deps: { cache: SeriesListCache }): void {
+/** @returns whether all of it goes on as it was sent, so that its bytes may stand for it. */
+export function acceptAvro(batch: SampleBatch, acceptance: Acceptance, deps: { cache: SeriesListCache }): boolean {
   const serverProblem = serverIdProblem(batch.serverId)
   const recent: ListInRequest[] = []
   let seriesLeft = acceptance.seriesMax
   for (const [place, sent] of batch.blocks.entries()) {
-    const block = { ...sent, serverId: batch.serverId, place, matrix: matrixOf(sent.values as Buffer<ArrayBuffer>) }
+    const block = { ...sent, serverId: batch.serverId, place, matrix: matrixOf(sent.values) }
     if (serverProblem !== null) {
       const count = countSamples(block.matrix, 0, block.matrix.length)
       const refused = { count, place: placeOf(block), detail: () => serverProblem }
@@ -58,6 +59,7 @@ export function acceptAvro(batch: SampleBatch, acceptance: Acceptance, deps: { c
     }
     acceptBlock(block, known, acceptance)
   }
+  return acceptance.asSentCount === batch.blocks.length
 }
 
 function judgeList(block: BlockToJudge, acceptance: Acceptance, deps: { cache: SeriesListCache }): SeriesList | null {
@@ -101,7 +103,8 @@ function acceptBlock(block: BlockToJudge, { list, allowedCount }: ListInRequest,
     return
   }
   const { from, to } = slotsWithin(block, acceptance.bounds)
-  const { sampleCount, badCount } = scanMatrix(matrix)
+  const scan = scanMatrix(matrix)
+  const { sampleCount, badCount } = scan
   const isWhole = list.canonical !== null && allowedCount === list.rowCount && badCount === 0
   const isGrid = stepMs % secondMs === 0 && stepMs <= gridStepMsMax
   if (!isWhole || from > 0 || to < slotCount || !isGrid) {
@@ -116,9 +119,10 @@ function acceptBlock(block: BlockToJudge, { list, allowedCount }: ListInRequest,
     stepMs,
     slotCount,
     series: list.canonical.bytes,
-    values: Buffer.from(matrix.buffer, matrix.byteOffset, matrix.byteLength),
+    values: keptValues(values, matrix, scan),
   }
   acceptance.passed.push({ section, routing: list.canonical.routing, order: block.place * ordersPerBlock })
+  if (list.canonical.bytes === list.bytes) acceptance.asSentCount++
   acceptance.acceptedCount += sampleCount
 }
 

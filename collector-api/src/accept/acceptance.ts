@@ -24,6 +24,8 @@ export class Acceptance {
   readonly builder: SectionBuilder
   /** Sections that are passed on as they were sent. `order` as in section-builder.ts, together with whose. */
   readonly passed: (RoutedSection & { readonly order: number })[] = []
+  /** How many of `passed` are, bit by bit but for zeros' signs, the blocks that were sent. */
+  asSentCount = 0
   acceptedCount = 0
   readonly #activeSeries: ActiveSeries
   /** How often each series of the request was listed so far, by server and key. */

@@ -40,6 +40,8 @@ export interface KafkaSampleLogDeps {
 }
 
 export class KafkaSampleLog implements SampleLog {
+  /** Its records go by their schema's id in the registry, and its producer compresses. */
+  readonly takesBundles = false
   readonly name = 'sample-log'
   readonly deadLetters: KafkaDeadLetters
   /** For operations beyond the port: tests delete topics with it. */

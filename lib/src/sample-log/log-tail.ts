@@ -3,7 +3,8 @@
  * reads them without asking Postgres for what it has just been given. Only an optimisation: what is not here, or not
  * without a gap, is read from Postgres. Pure.
  *
- * Records enter after their commit, in the order of their positions; another process' appends leave gaps.
+ * Records enter after their commit, in the order of their positions; another process' appends leave gaps. They come with their sections
+ * decoded, as the collector had them, and what counts against the bound is both.
  */
 import type { LogRecord } from './sample-log.ts'
 
@@ -22,10 +23,10 @@ export class LogTail {
 
   push(record: LogRecord): void {
     this.#records.push(record)
-    this.#bytes += record.payload.length
+    this.#bytes += bytesOf(record)
     let dropped = 0
     while (this.#bytes > this.#bytesMax && dropped < this.#records.length) {
-      this.#bytes -= (this.#records[dropped++] as LogRecord).payload.length
+      this.#bytes -= bytesOf(this.#records[dropped++] as LogRecord)
     }
     if (dropped > 0) this.#records.splice(0, dropped)
   }
@@ -50,4 +51,11 @@ export class LogTail {
   endsAt(position: number): boolean {
     return this.#records.at(-1)?.position === position - 1
   }
+}
+
+/** Objects of a section, and a matrix that it shares with nobody. Its list is the collector's cache's. */
+const sectionBytes = 300
+
+function bytesOf({ payload, sections = [] }: LogRecord): number {
+  return sections.reduce((bytes, { values }) => bytes + values.byteLength + sectionBytes, payload.length)
 }

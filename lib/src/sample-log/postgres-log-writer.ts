@@ -43,7 +43,7 @@ interface Placement {
 
 interface AppendStatement {
   readonly partition: number
-  readonly payloads: readonly Buffer[]
+  readonly records: readonly LogAppend[]
   readonly query: pg.QueryConfig
 }
 
@@ -89,13 +89,13 @@ export class PostgresLogWriter {
   }
 
   async #write(records: readonly LogAppend[]): Promise<void> {
-    const payloads = new Map<number, Buffer[]>()
-    for (const { partition, payload } of records) {
-      const list = payloads.get(partition)
-      if (list) list.push(payload)
-      else payloads.set(partition, [payload])
+    const byPartition = new Map<number, LogAppend[]>()
+    for (const record of records) {
+      const list = byPartition.get(record.partition)
+      if (list) list.push(record)
+      else byPartition.set(record.partition, [record])
     }
-    const statements = [...payloads]
+    const statements = [...byPartition]
       .sort(([a], [b]) => a - b) // Everybody locks in the same order.
       .flatMap(([partition, list]) => this.#statements(partition, list))
     let placements: Placement[]
@@ -106,9 +106,12 @@ export class PostgresLogWriter {
       await this.#deps.makeSegments()
       placements = await this.#run(statements)
     }
-    for (const [index, { partition, payloads: stored }] of statements.entries()) {
+    for (const [index, { partition, records: stored }] of statements.entries()) {
       const { first_position, at_ms } = placements[index] as Placement
-      const appended = stored.map((payload, at) => ({ position: first_position + at, appendedAtMs: at_ms, payload }))
+      const appended = stored.map(({ payload, sections }, at) => {
+        const record = { position: first_position + at, appendedAtMs: at_ms, payload }
+        return sections === undefined ? record : { ...record, sections }
+      })
       this.#deps.onAppended(partition, appended)
     }
   }
@@ -123,18 +126,18 @@ export class PostgresLogWriter {
     })
   }
 
-  #statements(partition: number, payloads: readonly Buffer[]): AppendStatement[] {
+  #statements(partition: number, records: readonly LogAppend[]): AppendStatement[] {
     const statements: AppendStatement[] = []
-    for (let start = 0; start < payloads.length; start += recordsPerStatementMax) {
-      const part = payloads.slice(start, start + recordsPerStatementMax)
-      statements.push({ partition, payloads: part, query: this.#query(partition, part) })
+    for (let start = 0; start < records.length; start += recordsPerStatementMax) {
+      const part = records.slice(start, start + recordsPerStatementMax)
+      statements.push({ partition, records: part, query: this.#query(partition, part) })
     }
     return statements
   }
 
-  #query(partition: number, payloads: readonly Buffer[]): pg.QueryConfig {
-    const count = payloads.length
-    const rows = payloads.map((_, index) => `(${index}, $${index + 4}::integer, $${index + 4 + count}::bytea)`)
+  #query(partition: number, records: readonly LogAppend[]): pg.QueryConfig {
+    const count = records.length
+    const rows = records.map((_, index) => `(${index}, $${index + 4}::integer, $${index + 4 + count}::bytea)`)
     return {
       name: `append-${count}`,
       text: `with place as (
@@ -154,8 +157,8 @@ export class PostgresLogWriter {
         // A segment is a whole number of ms; so is every instant in the log.
         Math.floor(this.#deps.clock.nowMs()),
         this.#deps.instanceId,
-        ...payloads.map(({ length }) => length),
-        ...payloads.map(pack),
+        ...records.map(({ payload }) => payload.length),
+        ...records.map(pack),
       ],
     }
   }
@@ -165,8 +168,8 @@ export class PostgresLogWriter {
  * A stored payload is one byte that says how, then the bytes: 0 as they are, 1 zstd. Level 1 takes less CPU time than
  * Postgres would spend on the bytes it saves (docs/formats.md).
  */
-function pack(payload: Buffer): Buffer {
-  if (payload.length < compressBytesMin) return Buffer.concat([Buffer.from([0]), payload])
+function pack({ payload, isCompressed = false }: LogAppend): Buffer {
+  if (isCompressed || payload.length < compressBytesMin) return Buffer.concat([Buffer.from([0]), payload])
   const params = { [constants.ZSTD_c_compressionLevel]: 1 }
   return Buffer.concat([Buffer.from([1]), zstdCompressSync(payload, { params })])
 }

@@ -65,6 +65,7 @@ interface PartitionReading {
 
 export class PostgresSampleLog implements SampleLog {
   readonly name = 'sample-log'
+  readonly takesBundles = true
   readonly deadLetters: PostgresDeadLetters
   readonly #config: PostgresSampleLogConfig
   readonly #deps: PostgresSampleLogDeps
@@ -118,8 +119,10 @@ export class PostgresSampleLog implements SampleLog {
   }
 
   route(series: { tenantId: string; serverId: string }): LogPartition {
+    const { partitionCount } = this.#config
+    if (partitionCount === 1) return { topic, partition: 0 }
     const hash = createHash('md5').update(`${series.tenantId}\u0001${series.serverId}`).digest().readUInt32LE(0)
-    return { topic, partition: hash % this.#config.partitionCount }
+    return { topic, partition: hash % partitionCount }
   }
 
   append(records: readonly LogAppend[]): Promise<void> {

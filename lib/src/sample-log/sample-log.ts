@@ -12,6 +12,7 @@
  * A partition is (topic, number). Which topic a metric goes to and which partition a server goes to is the log's
  * business: route() tells, and is the same in every process with the same configuration.
  */
+import type { SampleSection } from '@minutely/schema/sample-codec'
 import type { PoolClient } from 'pg'
 import type { Service } from '../lifecycle.ts'
 
@@ -22,6 +23,10 @@ export interface LogPartition {
 
 export interface LogAppend extends LogPartition {
   readonly payload: Buffer
+  /** What the payload says, decoded: a reader in the same process may be given it. Nobody changes them any more. */
+  readonly sections?: readonly SampleSection[]
+  /** Compressing it again gains nothing. */
+  readonly isCompressed?: boolean
 }
 
 export interface LogRecord {
@@ -29,6 +34,8 @@ export interface LogRecord {
   /** The log's own clock at append, ms since the epoch, never decreasing within a partition: trusted time. */
   readonly appendedAtMs: number
   readonly payload: Buffer
+  /** What the payload says, from whoever appended it in this process; absent when it has to be decoded. */
+  readonly sections?: readonly SampleSection[]
   /** The log itself found the record damaged or foreign; the payload is then what was stored, as it was stored. */
   readonly unreadable?: { readonly reason: string; readonly detail: string }
   /** What a dead letter needs beside the payload to be put back as it was. */
@@ -107,6 +114,8 @@ export class LogUnavailableError extends Error {
 
 export interface SampleLog extends Service {
   readonly deadLetters: DeadLetters
+  /** Payloads may be bundles (schema/src/log-payload.ts); else every payload is a SampleRecord. */
+  readonly takesBundles: boolean
   /** Where the samples of one metric of one server go. */
   route(series: { tenantId: string; serverId: string; metricId: string }): LogPartition
   /**

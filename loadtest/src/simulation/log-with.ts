@@ -8,6 +8,7 @@ export function logWith(
 ): SampleLog {
   return {
     name: inner.name,
+    takesBundles: inner.takesBundles,
     deadLetters: inner.deadLetters,
     start: () => inner.start(),
     stop: () => inner.stop(),

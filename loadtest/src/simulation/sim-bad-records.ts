@@ -9,7 +9,8 @@
  * A process that took itself for the owner still, and died of it, does not count: the group knows better.
  */
 import type { LogPartition, LogRecord, NewDeadLetter } from '@minutely/lib/sample-log/sample-log'
-import { decodeSampleRecord, encodeSampleRecord, encodeSeriesList } from '@minutely/schema/sample-codec'
+import { decodeLogPayload } from '@minutely/schema/log-payload'
+import { encodeSampleRecord, encodeSeriesList } from '@minutely/schema/sample-codec'
 import type { SimDatabase } from './sim-database.ts'
 import type { SimGroup } from './sim-group.ts'
 import { nameOf, type SimLogStorage } from './sim-log-storage.ts'
@@ -130,7 +131,7 @@ export function isDeadly({ payload }: LogRecord): boolean {
 
 function isDecodable(payload: Buffer): boolean {
   try {
-    decodeSampleRecord(payload)
+    decodeLogPayload(payload)
     return true
   } catch {
     return false

@@ -5,7 +5,7 @@
 import type { StoredMinute } from '@minutely/aggregator/merge-minute'
 import type { LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs, secondMs, secondsPerMinute } from '@minutely/schema/limits'
-import { decodeSampleRecord } from '@minutely/schema/sample-codec'
+import { decodeLogPayload } from '@minutely/schema/log-payload'
 import { type LedgerMinute, type SampleLedger, sampleValue } from './sample-ledger.ts'
 import type { SimBadRecords } from './sim-bad-records.ts'
 import { forEachSample } from './sim-collector.ts'
@@ -93,7 +93,7 @@ class LostSamples {
     this.#gaps = run.database.entries<GapRow>(gapPrefix).map(([, gap]) => gap)
     for (const record of run.storage.destroyed) {
       if (record.isBad) continue
-      for (const { serverId, ...block } of decodeSampleRecord(record.payload).sections) {
+      for (const { serverId, ...block } of decodeLogPayload(record.payload).sections) {
         forEachSample(block, (series, atMs) => {
           const key = `${serverId} ${series.metricId} ${atMs}`
           this.#records.set(key, [...(this.#records.get(key) ?? []), record])

@@ -49,7 +49,7 @@ export function embeddedLog(deps: SimLogDeps & { readonly database: SimDatabase 
           transaction.put(commitKey(partition), Math.max(kept, position))
         }),
     }),
-    { append },
+    { append, takesBundles: true },
   )
 }
 

@@ -38,6 +38,7 @@ export interface SimLogDeps {
 
 export class SimSampleLog implements SampleLog {
   readonly name = 'sim-log'
+  readonly takesBundles: boolean = false
   readonly deadLetters: DeadLetters
   readonly #deps: SimLogDeps
 

@@ -8,7 +8,7 @@ import type { MinuteStore } from '@minutely/aggregator/minute-store'
 import type { RingPush } from '@minutely/aggregator/ring-push'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogPartition, LogRecord, SampleLog } from '@minutely/lib/sample-log/sample-log'
-import { decodeSampleRecord } from '@minutely/schema/sample-codec'
+import { decodeLogPayload } from '@minutely/schema/log-payload'
 import type { FaultPlan } from './fault-plan.ts'
 import { logWith } from './log-with.ts'
 import { nameOf } from './sim-log-storage.ts'
@@ -154,8 +154,6 @@ function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteSto
 }
 
 function newestSampleMs({ payload }: LogRecord): number {
-  const ends = decodeSampleRecord(payload).sections.map(
-    ({ startMs, stepMs, slotCount }) => startMs + stepMs * slotCount,
-  )
+  const ends = decodeLogPayload(payload).sections.map(({ startMs, stepMs, slotCount }) => startMs + stepMs * slotCount)
   return Math.max(...ends)
 }

@@ -1,6 +1,7 @@
 /**
  * The hourly partitions of the table `minute`: made before an hour's first minute is stored, dropped whole when all of it is older
- * than the retention. Names say the hour in UTC: minute_2026112109.
+ * than the retention. Names say the hour in UTC: minute_2026112109. They live for hours and rows are hardly ever changed, so
+ * nothing is vacuumed: freezing and counting rows that are about to be dropped would write them once more.
  */
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 
@@ -24,7 +25,8 @@ export class MinutePartitions {
     const to = new Date(hourStartMs + hourMs).toISOString()
     try {
       await this.#pool.query(
-        `create table if not exists ${minutePartitionName(hourStartMs)} partition of minute for values from ('${from}') to ('${to}')`,
+        `create table if not exists ${minutePartitionName(hourStartMs)} partition of minute
+         for values from ('${from}') to ('${to}') with (autovacuum_enabled = off)`,
       )
     } catch (error) {
       if ((error as { code?: string }).code !== duplicateTableCode) throw error

@@ -42,6 +42,20 @@ test('more series than one statement takes get an id each', async () => {
   assert.equal(new Set(entries.map(({ seriesId }) => seriesId)).size, 5_001)
 })
 
+test('new series get ids in the order of their slots, so that those of a server lie side by side', async () => {
+  const { pool } = await createTestDatabase()
+  const known = entriesOf(many(50, 60))
+  await new SeriesDictionary(pool).resolve(known, baseMs)
+  const entries = entriesOf(many(0, 100))
+  await new SeriesDictionary(pool).resolve(entries, baseMs)
+  const ids = entries.filter((_, index) => index < 50 || index >= 60).map(({ seriesId }) => seriesId as number)
+  assert.deepEqual(
+    ids,
+    ids.map((_, index) => (ids[0] as number) + index),
+  )
+  assert.ok((ids[0] as number) > Math.max(...known.map(({ seriesId }) => seriesId as number)))
+})
+
 test('a series keeps its id, its labels and the minute it was first seen in', async () => {
   const { pool } = await createTestDatabase()
   const labels = { __proto__x: 'y', quote: '"\\\'', uni: 'zoë 🙂' }

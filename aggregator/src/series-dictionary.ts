@@ -1,6 +1,7 @@
 /**
  * Series and tenants <-> their small integers in Postgres. Rows are made when a series is first stored and never
- * change; the slot keeps its id, so a stored series costs no look-up.
+ * change; the slot keeps its id, so a stored series costs no look-up. New ids follow the order of the slots, so that the series of
+ * a server have ids, and therefore rows and blocks, side by side.
  */
 import assert from 'node:assert/strict'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
@@ -11,6 +12,8 @@ import type { SlotEntry } from './series-slots.ts'
 
 /** Series named in one statement. */
 const seriesPerStatementMax = 5_000
+/** No name and no JSON has it (schema/src/limits.ts); an array in pg's notation costs several times as much to write. */
+const separator = '\u0001'
 /** Rounds until rows that another process inserts at the same time have become visible. */
 const roundsMax = 10
 
@@ -90,25 +93,32 @@ export class SeriesDictionary {
     for (const [, { server }] of wanted) tenantIds.push(await this.tenantId(server.tenantId))
     const { rows } = await this.#pool.query<{ identity: string; series_id: number }>(
       `with wanted as materialized (
-         select * from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::jsonb[])
-           as wanted (identity, tenant_id, server_id, metric_id, labels)
+         select * from unnest(
+             string_to_array($1, e'\\x01')::uuid[], $2::integer[], string_to_array($3, e'\\x01'),
+             string_to_array($4, e'\\x01'), string_to_array($5, e'\\x01')::jsonb[])
+           with ordinality as wanted (identity, tenant_id, server_id, metric_id, labels, place)
        ), found as materialized (
          select series_id, identity from series join wanted using (identity)
+       ), numbered as materialized (
+         select *, nextval('series_series_id_seq') as series_id from (
+           select * from wanted where not exists (select from found where found.identity = wanted.identity)
+           order by place) fresh
        ), added as (
-         insert into series (identity, tenant_id, server_id, metric_id, labels, first_seen_at)
-         select identity, tenant_id, server_id, metric_id, labels, to_timestamp($6 / 1000.0) from wanted
-         where not exists (select from found where found.identity = wanted.identity)
+         insert into series (series_id, identity, tenant_id, server_id, metric_id, labels, first_seen_at)
+         overriding system value
+         select series_id, identity, tenant_id, server_id, metric_id, labels, to_timestamp($6 / 1000.0) from numbered
+         -- Everybody inserts in the same order, or two that insert the same would wait for each other.
          order by identity
          on conflict do nothing
          returning series_id, identity
        )
        select * from found union all select * from added`,
       [
-        wanted.map(([identity]) => identity),
+        wanted.map(([identity]) => identity).join(separator),
         tenantIds,
-        wanted.map(([, { server }]) => server.serverId),
-        wanted.map(([, { series }]) => series.metricId),
-        wanted.map(([, { series }]) => JSON.stringify(series.labels)),
+        wanted.map(([, { server }]) => server.serverId).join(separator),
+        wanted.map(([, { series }]) => series.metricId).join(separator),
+        wanted.map(([, { series }]) => JSON.stringify(series.labels)).join(separator),
         firstSeenMs,
       ],
     )

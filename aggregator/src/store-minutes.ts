@@ -193,7 +193,7 @@ async function copied(client: PoolClient, rows: MinuteRows): Promise<boolean> {
 function widen(spans: Map<ServerSlots, Span>, server: ServerSlots, firstMs: number, lastMs = firstMs): void {
   const span = spans.get(server)
   if (span === undefined) spans.set(server, { first: firstMs, last: lastMs })
-  else {
+  else if (firstMs < span.first || lastMs > span.last) {
     spans.set(server, { first: Math.min(span.first, firstMs), last: Math.max(span.last, lastMs) })
   }
 }
@@ -201,8 +201,13 @@ function widen(spans: Map<ServerSlots, Span>, server: ServerSlots, firstMs: numb
 function spansOf(minutes: readonly ClosedMinute[], slots: SeriesSlots): Map<ServerSlots, Span> {
   const spans = new Map<ServerSlots, Span>()
   for (const minute of minutes) {
+    let known: ServerSlots | undefined
     for (let row = 0; row < minute.rowCount; row++) {
-      widen(spans, slots.entry(minute.slots[row] as number).server, minute.minuteMs, minute.minuteMs + minuteMs)
+      const { server } = slots.entry(minute.slots[row] as number)
+      // A server's rows mostly follow each other.
+      if (server === known) continue
+      known = server
+      widen(spans, server, minute.minuteMs, minute.minuteMs + minuteMs)
     }
   }
   return spans

@@ -5,7 +5,7 @@
  * collector, so that equal series have equal keys and equal bytes. Names and values hold no control characters
  * (limits.ts), hence U+0001 can separate the parts of a key without escaping.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -31,7 +31,7 @@ export function seriesKey(series: SeriesRef): string {
 /** 128 bits of SHA-256 over tenant, server and series key, as a UUID: the unique key of the dictionary in Postgres. */
 export function seriesIdentity(owner: { tenantId: string; serverId: string }, series: SeriesRef): string {
   const text = owner.tenantId + separator + owner.serverId + separator + seriesKey(series)
-  const hex = createHash('sha256').update(text).digest('hex')
+  const hex = hash('sha256', text, 'hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
 

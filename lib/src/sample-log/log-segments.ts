@@ -37,7 +37,8 @@ export class LogSegments {
     for (const segment of [current, current + 1]) {
       if (existing.has(segment)) continue
       await this.#pool.query(
-        `create table if not exists ${childName(segment)} partition of log_record for values from (${segment}) to (${segment + 1})`,
+        `create table if not exists ${childName(segment)} partition of log_record
+         for values from (${segment}) to (${segment + 1}) with (autovacuum_enabled = off)`,
       )
     }
   }

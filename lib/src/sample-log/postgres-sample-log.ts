@@ -7,7 +7,7 @@
  * catch up. No position ever comes to mean another record, since the database that counts them is the one that keeps how far they
  * were read: so there are no anchors, and none is looked for.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Clock } from '../clock.ts'
 import { type Logger, warnBriefly } from '../logging.ts'
@@ -121,8 +121,8 @@ export class PostgresSampleLog implements SampleLog {
   route(series: { tenantId: string; serverId: string }): LogPartition {
     const { partitionCount } = this.#config
     if (partitionCount === 1) return { topic, partition: 0 }
-    const hash = createHash('md5').update(`${series.tenantId}\u0001${series.serverId}`).digest().readUInt32LE(0)
-    return { topic, partition: hash % partitionCount }
+    const digest = hash('md5', `${series.tenantId}\u0001${series.serverId}`, 'buffer')
+    return { topic, partition: digest.readUInt32LE(0) % partitionCount }
   }
 
   append(records: readonly LogAppend[]): Promise<void> {

@@ -124,27 +124,32 @@ export class MinuteWindows {
   ): void {
     const { from, to, slotCount, second, stride } = columns
     let minute: OpenMinute | undefined
+    let [folded, duplicate, conflict] = [0, 0, 0]
     for (let index = 0; index < slots.length; index++) {
-      const source = index * slotCount
-      let cell = -1
-      for (let column = from; column < to; column++) {
-        const value = matrix[source + column] as number
+      const end = index * slotCount + to
+      let source = index * slotCount + from
+      while (source < end && Number.isNaN(matrix[source])) source++
+      if (source === end) continue
+      minute ??= open()
+      // Before its values are looked at: a new row may need a larger matrix.
+      const row = minute.rowFor(slots[index] as number)
+      const { values } = minute
+      let target = row * secondsPerMinute + second + (source - (index * slotCount + from)) * stride
+      for (; source < end; source++, target += stride) {
+        const value = matrix[source] as number
         if (Number.isNaN(value)) continue
-        if (cell < 0) {
-          minute ??= open()
-          cell = minute.rowFor(slots[index] as number) * secondsPerMinute + second
-        }
-        const target = cell + (column - from) * stride
-        const values = (minute as OpenMinute).values
         const present = values[target] as number
         if (Number.isNaN(present)) {
           // Of 0 and -0, which are equal, the first would win; + 0 makes them one.
           values[target] = value + 0
-          counts.folded++
-        } else if (present === value) counts.duplicate++
-        else counts.conflict++
+          folded++
+        } else if (present === value) duplicate++
+        else conflict++
       }
     }
+    counts.folded += folded
+    counts.duplicate += duplicate
+    counts.conflict += conflict
   }
 
   /**

@@ -38,7 +38,7 @@ export class LogSegments {
       if (existing.has(segment)) continue
       await this.#pool.query(
         `create table if not exists ${childName(segment)} partition of log_record
-         for values from (${segment}) to (${segment + 1}) with (autovacuum_enabled = off)`,
+         for values from (${segment}) to (${segment + 1}) with (autovacuum_enabled = off, toast.autovacuum_enabled = off)`,
       )
     }
   }

@@ -123,7 +123,7 @@ export const collectorSettings = {
   },
   appendDeadlineMs: {
     name: 'APPEND_DEADLINE_MS',
-    shape: integer({ min: 100, max: 60_000 }),
+    shape: integer({ min: 100, max: 600_000 }),
     default: '8000',
     unit: 'ms',
     description: 'How long the log may take to confirm before the request is answered with 503',

@@ -1,4 +1,4 @@
-/** `npm run bench -- --hosts 200 --metrics 200 --minutes 5 --speed 10`: see loadtest/README.md. */
+/** `npm run bench -- --minutes 5`: see loadtest/README.md. */
 import { join } from 'node:path'
 import { root } from './clone.mjs'
 import { ensureInstalled } from './install.mjs'

@@ -6,7 +6,10 @@
  * True is one that takes a value.
  */
 export const optionsOf = {
-  bench: { hosts: true, metrics: true, minutes: true, speed: true, profile: true },
+  bench: {
+    ...{ hosts: true, metrics: true, minutes: true, speed: true, rounds: true, 'no-peers': false, 'no-stages': false },
+    ...{ profile: true, distributed: false, sustain: true, rate: true },
+  },
   chaos: {
     ...{ minutes: true, seed: true, embedded: false, only: true, list: false, hosts: true, metrics: true },
     ...{ collectors: true, aggregators: true, 'query-apis': true, brokers: true, outage: true, pause: true },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { benchUsage } from '../loadtest/src/bench/bench-options.ts'
 import { usage as chaosUsage } from '../loadtest/src/chaos/chaos-options.ts'
 import { usage as distributedUsage } from '../loadtest/src/fleet/distributed-options.ts'
 import { hostileUsage } from '../loadtest/src/hostile-options.ts'
@@ -20,7 +21,7 @@ const { npmTook, optionsOf } = (await import(scripts('./npm-took.mjs').href)) as
 const source = (file: string): string => /const usage = `[^`]*`/.exec(readFileSync(scripts(file), 'utf8'))?.[0] ?? ''
 
 const usages: Readonly<Record<string, string>> = {
-  bench: source('../loadtest/src/bench.ts'),
+  bench: benchUsage,
   chaos: chaosUsage,
   distributed: distributedUsage,
   hostile: hostileUsage,

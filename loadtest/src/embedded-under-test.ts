@@ -1,6 +1,6 @@
 /**
  * The embedded process with a scaled clock, for benchmarks: everything else is as in all-in-one/src/main.ts.
- * Arguments: speed, start instant in ms. Writes one line of JSON with its URL when it listens.
+ * Arguments: speed, start instant in ms. Writes one line of JSON when it listens: its URL, and what its clock and the machine's say at that moment.
  */
 import { allInOneSettings } from '@minutely/all-in-one/config'
 import { Progress } from '@minutely/all-in-one/progress'
@@ -20,7 +20,7 @@ const minutely = createAllInOne(config, { clock, log, progress })
 const announced = {
   name: 'announcement',
   start: async () => {
-    process.stdout.write(`${JSON.stringify({ url: minutely.url, startedAtMs: clock.nowMs() })}\n`)
+    process.stdout.write(`${JSON.stringify({ url: minutely.url, startedAtMs: clock.nowMs(), realMs: Date.now() })}\n`)
   },
   stop: async () => {},
 }

@@ -20,7 +20,7 @@ export interface BenchOptions {
 }
 
 export const benchUsage = `npm run bench -- [--hosts 200] [--metrics 200] [--minutes 5] [--speed 10] [--rounds 2] [--no-peers] [--no-stages]
-npm run bench -- --distributed [--hosts 2000] [--metrics 200] [--minutes 2]
+npm run bench -- --distributed [--hosts 200] [--metrics 200] [--minutes 2] [--rounds 1]
 npm run bench -- --sustain 10 [--rate 1000000] [--hosts 200] [--metrics 200]
 
   --hosts, --metrics   size of the fleet, one sample a second each, a batch of 15 s from each host every 15 s
@@ -39,7 +39,7 @@ npm run bench -- --sustain 10 [--rate 1000000] [--hosts 200] [--metrics 200]
 const rateDefault = 1_000_000
 const defaults = {
   embedded: { hosts: 200, minutes: 5, speed: 10 },
-  distributed: { hosts: 2_000, minutes: 2, speed: 1 },
+  distributed: { hosts: 200, minutes: 2, speed: 1 },
 }
 
 /** @throws with what is wrong. */

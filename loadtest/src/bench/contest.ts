@@ -33,10 +33,13 @@ export async function runContest(options: BenchOptions, { folder, say, interrupt
   const { contestants: peers, missing } = options.withPeers ? findPeers() : { contestants: [], missing: [] }
   for (const line of missing) say(line)
   const sender = new BenchProcess('../bench/sender.ts', {}, { profile: undefined })
+  const work = contest(options, { plan, peers, sender, folder, say })
   try {
-    return await Promise.race([interrupted, contest(options, { plan, peers, sender, folder, say })])
+    return await Promise.race([interrupted, work])
   } finally {
+    // Without its sender a run fails, and stops what it had started.
     await sender.end()
+    await work.catch(() => {})
   }
 }
 

@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { collectorSettings } from '@minutely/collector-api/config'
+import { querySettings } from '@minutely/query-api/config'
 import { checkFleet, type FleetCheck, type FleetVerdict } from '../check-fleet.ts'
 import { scrape, valuesOfMetric } from '../fleet/prometheus-text.ts'
 import { GeneratedFleet } from '../generated-fleet.ts'
@@ -32,6 +33,8 @@ const mergeMsMax = 120_000
 /** A gauge may be as old as the batch that is being stored. */
 const idleLooks = 4
 const checkedHostsMax = 10
+const minuteMs = 60_000
+const pointsMax = Number(querySettings.pointsMax.default)
 
 export const embeddedContestant: Contestant = { name: 'Minutely, embedded', format: 'avro', start: startEmbedded }
 
@@ -71,7 +74,7 @@ async function startEmbedded(request: StartRequest): Promise<Running> {
       await untilComplete(url, { plan, toMs: interval.toMs })
       await untilMerged(url)
     },
-    check: (interval) => checkMinutely([url], { plan, interval }),
+    check: (interval) => checkMinutely({ url, metricsUrls: [url] }, { plan, interval }),
     disk: () => look.disk(),
     profiled: [pid],
     startProfile: async () => void child.send({ profile: 'start' }),
@@ -120,19 +123,26 @@ function fleetOf({ hostCount, metricCount }: SendPlan): GeneratedFleet {
 
 /** Every minute of some hosts. On a busy machine samples are late; they are merged some seconds later, and waited for. */
 export async function checkMinutely(
-  urls: readonly string[],
+  { url, metricsUrls }: { url: string; metricsUrls: readonly string[] },
   { plan, interval }: { plan: SendPlan; interval: Interval },
 ): Promise<Finding> {
-  const [url = ''] = urls
   const hosts = Array.from({ length: Math.min(plan.hostCount, checkedHostsMax) }, (_, index) =>
     Math.floor((index * plan.hostCount) / checkedHostsMax),
   )
-  const verdict = await settledVerdict({ url, fleet: fleetOf(plan), hosts: [...new Set(hosts)], ...interval })
-  const rows = (await Promise.all(urls.map(scrape))).flat()
+  // The last ones; an answer has no more points.
+  const fromMs = Math.max(interval.fromMs, interval.toMs - Math.floor(pointsMax / plan.metricCount) * minuteMs)
+  const verdict = await settledVerdict({
+    url,
+    fleet: fleetOf(plan),
+    hosts: [...new Set(hosts)],
+    fromMs,
+    toMs: interval.toMs,
+  })
+  const rows = (await Promise.all(metricsUrls.map(scrape))).flat()
   const late = valuesOfMetric(rows, 'minutely_aggregator_late_samples_total').reduce((sum, value) => sum + value, 0)
   const share = sampleShare(late, plan)
   return {
-    checked: `every minute of ${new Set(hosts).size} hosts, ${verdict.checkedMinutes} series-minutes`,
+    checked: `minutes of ${new Set(hosts).size} hosts, ${verdict.checkedMinutes} series-minutes`,
     problems: verdict.problems,
     remarks:
       late > 0 ? [`${share} of the samples came late and were merged, which costs more than it would in time`] : [],

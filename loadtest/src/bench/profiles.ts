@@ -3,6 +3,8 @@ import { access } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ProfileMessage } from './profile-on-message.ts'
 
+/** Below the root of the repository. */
+export const preloadFile = 'loadtest/src/bench/profile-on-message.ts'
 /** In front of the script. */
 export const preload = ['--import', new URL('./profile-on-message.ts', import.meta.url).href]
 

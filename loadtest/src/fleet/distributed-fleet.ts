@@ -23,6 +23,8 @@ export interface DistributedFleetConfig extends FleetSize {
   readonly settings?: Readonly<Record<string, string>>
   /** A module for each aggregator to load first, below the root of the repository. */
   readonly aggregatorPreload?: string
+  /** The same for every service that has no other. */
+  readonly preload?: string
 }
 
 const readyDeadlineMs = 60_000
@@ -48,7 +50,7 @@ export class DistributedFleet {
       Array.from({ length: count }, (_, index) => {
         const name = `${kind}-${index + 1}`
         const settings = settingsOf(kind, { ...config, prefix: this.prefix })
-        const { aggregatorPreload: preload } = kind === 'aggregator' ? config : {}
+        const preload = (kind === 'aggregator' ? config.aggregatorPreload : undefined) ?? config.preload
         const logFile = join(config.logDir, `${name}.log`)
         return new ServiceProcess({ name, main: mains[kind], settings, logFile, ...(preload && { preload }) })
       })

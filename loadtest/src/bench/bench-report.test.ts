@@ -19,7 +19,10 @@ function runOf(cpu: Readonly<Record<string, number>>): RunFigures {
       { name: 'Node', peakBytes: 200e6 },
       { name: 'Postgres', peakBytes: 100e6 },
     ],
-    disk: [{ name: 'WAL', bytes: 4_000_000 }],
+    disk: [
+      { name: 'WAL', bytes: 3_000_000, isBounded: true },
+      { name: 'minutes: tables', bytes: 1_000_000, isBounded: false },
+    ],
     send: { wallS: 10, acceptedCount: 3, refused: { 503: 2, 0: 1 }, p50Ms: 80, p99Ms: 200, behindMsMax: 12 },
     finding: { checked: 'every minute', problems: ['host-1 is wrong'], remarks: [] },
   }
@@ -55,8 +58,8 @@ test('a ratio compares runs of the same round', () => {
   assert.deepEqual(
     figures.map(({ name, more = [] }) => [name, ...more]),
     [
-      ['ours', '0.400, 0.700', '', '', '300', '4000.0'],
-      ['theirs', '0.800, 1.000', '0.60', '0.50, 0.70', '300', '4000.0'],
+      ['ours', '0.400, 0.700', '', '', '300', '4000.0', '1000.0'],
+      ['theirs', '0.800, 1.000', '0.60', '0.50, 0.70', '300', '4000.0', '1000.0'],
     ],
   )
 })

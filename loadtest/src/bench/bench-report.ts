@@ -2,6 +2,7 @@
 import { median } from './bench-numbers.ts'
 import type { Figure, FigureTable } from './bench-table.ts'
 import type { RunFigures } from './measured-run.ts'
+import type { DiskPart } from './postgres-look.ts'
 
 /** All rounds of one contestant. */
 export interface Rounds {
@@ -42,7 +43,14 @@ export function contestTable(all: readonly Rounds[], seriesMinutes: number): Fig
   return {
     title: 'contestant',
     unit: 'CPU-s per million samples',
-    columns: ['rounds', 'ours to theirs', 'rounds', 'peak memory, MB', 'disk, bytes per series-minute'],
+    columns: [
+      'rounds',
+      'ours to theirs',
+      'rounds',
+      'peak memory, MB',
+      'disk, bytes per series-minute',
+      'of it neither log nor WAL',
+    ],
     figures: all.map(({ name, runs }) => {
       const totals = runs.map((run) => perMillion(run.totalCpuS, run.samples))
       const ratios = runs.map((run, round) => (ours?.runs[round]?.totalCpuS ?? Number.NaN) / run.totalCpuS)
@@ -56,7 +64,10 @@ export function contestTable(all: readonly Rounds[], seriesMinutes: number): Fig
           name === ours?.name ? '' : median(ratios).toFixed(2),
           name === ours?.name ? '' : digits(ratios, 2),
           (median(runs.map(peakBytes)) / 1e6).toFixed(0),
-          (median(runs.map(diskBytes)) / seriesMinutes).toFixed(1),
+          (median(runs.map(({ disk }) => bytesOf(disk))) / seriesMinutes).toFixed(1),
+          (median(runs.map(({ disk }) => bytesOf(disk.filter(({ isBounded }) => !isBounded)))) / seriesMinutes).toFixed(
+            1,
+          ),
         ],
       }
     }),
@@ -67,7 +78,7 @@ function peakBytes({ memory }: RunFigures): number {
   return memory.reduce((sum, part) => sum + part.peakBytes, 0)
 }
 
-function diskBytes({ disk }: RunFigures): number {
+function bytesOf(disk: readonly DiskPart[]): number {
   return disk.reduce((sum, part) => sum + part.bytes, 0)
 }
 
@@ -100,7 +111,7 @@ export function diskTable({ runs }: Rounds, seriesMinutes: number): FigureTable 
   }
 }
 
-/** `headlineCpuS`: of the same processes in a run without a profile, which says what the profile cost. */
+/** Of the run with a CPU profile: what is too small to be shown is summed. */
 export function stageTable(stages: readonly StageCpu[], { samples }: { samples: number }): FigureTable {
   const total = stages.reduce((sum, { cpuS }) => sum + cpuS, 0)
   const shown = stages.filter(({ cpuS }) => cpuS / total >= 0.001).toSorted((a, b) => b.cpuS - a.cpuS)

@@ -4,7 +4,7 @@
  *   zstdDecompressSync (node) <- decompressSync (collector-api/src/decompress.ts) <- ...      ->  decompress
  *   encodeSampleRecord (schema) <- packRecords (collector-api/src/record-packing.ts) <- ...   ->  gather, append
  *
- * schema/ serves everybody, so its frames are their callers'. Where no frame is ours, the package or Node's module decides. A new file
+ * schema/ and some of lib/ serve several stages, so their frames are their callers'. Where no frame is ours, the package or Node's module decides. A new file
  * of a service that no rule names becomes `other: <file>`, so that it is seen.
  */
 export interface CpuProfile {
@@ -28,7 +28,7 @@ export const stages: readonly (readonly [string, RegExp])[] = [
     'gather, append',
     /^(collector-api\/src\/(linger|record-packing|series-routing)|lib\/src\/sample-log\/postgres-log-writer)/,
   ],
-  ['gather, append', /^lib\/src\/(kafka-log\/(kafka-producer|record-framing|topic-|log-requests)|schema-registry)/],
+  ['gather, append', /^lib\/src\/kafka-log\/(kafka-producer|gatherer|topic-)/],
   ['read the log', /^lib\/src\/(sample-log|kafka-log)\//],
   ['fold', /^aggregator\/src\/(consume|fold-record|minute-window|open-minute|series-slots|section-check|w)/],
   ['fold', /^aggregator\/src\/(stubbornly|crash-guard|set-aside|partition-gauges|bookmark)/],
@@ -57,7 +57,14 @@ const foreign: readonly (readonly [string, RegExp])[] = [
 ]
 
 /** Pass through to their callers. */
-const transparent = /^(schema\/|loadtest\/|lib\/src\/(clock|timer-heap|lifecycle|logging)|all-in-one\/)/
+const transparent = new RegExp(
+  [
+    '^(schema/|loadtest/|all-in-one/)',
+    '^lib/src/(clock|timer-heap|lifecycle|logging|schema-registry)',
+    // Both ways through Kafka.
+    '^lib/src/kafka-log/(kafka-(bytes|cluster|sample-log|wire)|crc32c|log-re|record-)',
+  ].join('|'),
+)
 const ours = /\/((?:schema|lib|agent|aggregator|collector-api|query-api|all-in-one|loadtest)\/src\/.*)$/
 
 interface Line {

@@ -91,7 +91,7 @@ export async function measureRun(contestant: Contestant, options: RunOptions, de
       cpu,
       totalCpuS: cpu.reduce((sum, { cpuS }) => sum + cpuS, 0),
       memory,
-      disk: diskWhileUp ?? [{ name: 'storage', bytes: await bytesBelow(join(folder, 'storage')) }],
+      disk: diskWhileUp ?? [{ name: 'storage', bytes: await bytesBelow(join(folder, 'storage')), isBounded: false }],
       send,
       finding,
     }

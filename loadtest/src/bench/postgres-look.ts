@@ -6,10 +6,13 @@ import pg from 'pg'
 export interface DiskPart {
   readonly name: string
   readonly bytes: number
+  /** Kept for a bounded time or up to a bounded size, so it does not grow with what is kept. */
+  readonly isBounded: boolean
 }
 
 const ownName = 'bench'
 const portLine = 3
+const boundedPart = /^(WAL|sample log)/
 const parts: readonly (readonly [RegExp, string])[] = [
   [/^minute/, 'minutes'],
   [/^hour_block/, 'hour blocks'],
@@ -60,7 +63,7 @@ export class PostgresLook {
       add(`${part}: indexes`, indexBytes)
     }
     add('WAL', wal.rows[0]?.bytes ?? 0)
-    return [...sums].map(([name, bytes]) => ({ name, bytes }))
+    return [...sums].map(([name, bytes]) => ({ name, bytes, isBounded: boundedPart.test(name) }))
   }
 
   async close(): Promise<void> {

@@ -29,12 +29,12 @@ import { wordsOf } from './word-column.ts'
 
 type Column = Float64Array<ArrayBuffer>
 
-/** The minutes that an hour has, in ascending order. */
+/** The minutes that an hour has, in ascending order; or the hours of a day (day-block/). */
 export interface HourRows {
   /** Minute of the hour. */
   readonly minutes: Uint8Array
   /** Samples in it. */
-  readonly counts: Uint8Array
+  readonly counts: Uint8Array | Uint16Array
   readonly min: Column
   readonly max: Column
   readonly sum: Column
@@ -120,7 +120,7 @@ function less(numbers: Column, others: Column): Column {
 }
 
 function planSum(
-  counts: Uint8Array,
+  counts: HourRows['counts'],
   { min, max, sum }: { min: Column; max: Column; sum: Column },
   planner: ColumnPlanner,
 ): Part | undefined {

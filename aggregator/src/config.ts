@@ -8,6 +8,7 @@ import { postgresSettings } from '@minutely/lib/postgres/postgres-settings'
 import { ringSettings } from '@minutely/lib/recent-ring/ring-settings'
 import { redisSettings } from '@minutely/lib/redis/redis-settings'
 import { schemaRegistrySettings } from '@minutely/lib/schema-registry/schema-registry-settings'
+import { retentionRules } from './retention.ts'
 
 export const aggregatorSettings = {
   latenessMs: {
@@ -63,7 +64,23 @@ export const aggregatorSettings = {
     shape: integer({ min: 1, max: 87_600 }),
     default: '48',
     unit: 'h',
-    description: 'How long minutes are kept; older hours are dropped whole',
+    description: 'How long minutes are kept; sealed ones are dropped by the day',
+  },
+  hourRetentionDays: {
+    name: 'HOUR_RETENTION_DAYS',
+    shape: integer({ min: 1, max: 3_660 }),
+    default: '400',
+    unit: 'days',
+    description:
+      'How long the minimum, maximum, sum and count of each sealed hour are kept, for steps of whole hours; never less than minutes are',
+  },
+  retentionByMetric: {
+    name: 'RETENTION_BY_METRIC',
+    shape: retentionRules,
+    default: '',
+    description:
+      'Metrics that are kept for another time, e.g. `debug.*=6h,system.*=7d/3650d`: a glob, how long its minutes are kept and, behind a slash, ' +
+      'its hours; the first that matches wins, 16 at most. New patterns apply to what is sealed from then on, new durations to all',
   },
   sealAfterMinutes: {
     name: 'SEAL_AFTER_MINUTES',

@@ -13,6 +13,7 @@
 import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
 import type { LogAnchor, LogConsumer, LogGap, LogPartition, SampleLog } from '@minutely/lib/sample-log/sample-log'
 import type { ClosedMinute } from './open-minute.ts'
+import type { Retention } from './retention.ts'
 import type { RingPush } from './ring-push.ts'
 import type { SeriesSlots, SlotEntry } from './series-slots.ts'
 
@@ -103,8 +104,8 @@ export interface MinuteStore {
   beginRun(partition: LogPartition): Promise<number>
   /** Ended in order, or read all there is: the next owner is the first again. */
   finishRun(partition: LogPartition): Promise<void>
-  /** Retention. @returns the names of the hours, and of days of sealed ones, that were dropped because all of them is before this instant. */
-  dropBefore(instantMs: number): Promise<string[]>
+  /** @returns the names of the hours, and of partitions of sealed ones, that were dropped because nothing in them is to be kept. */
+  dropExpired(retention: Retention, nowMs: number): Promise<string[]>
   /** Forgets the progress of partitions that the log no longer has. @returns them, as `topic/partition`. */
   retire(sampleLog: Pick<SampleLog, 'partitions'>): Promise<string[]>
 }

@@ -17,11 +17,14 @@ import type {
 } from './minute-store.ts'
 import { beginProgress, readProgress } from './partition-progress.ts'
 import { beginRun, finishRun } from './partition-runs.ts'
+import type { Retention } from './retention.ts'
 import { retirePartitions } from './retired-partitions.ts'
-import { dropBlocksBefore } from './sealing/block-table.ts'
+import { dropExpired } from './sealing/drop-expired.ts'
 import { SeriesDictionary } from './series-dictionary.ts'
 import type { SlotEntry } from './series-slots.ts'
 import { announceSeries, storeMinutes } from './store-minutes.ts'
+
+const hourMs = 3_600_000
 
 export class PostgresMinuteStore implements MinuteStore {
   readonly #pool: Pool
@@ -71,9 +74,9 @@ export class PostgresMinuteStore implements MinuteStore {
     return finishRun(this.#pool, partition)
   }
 
-  async dropBefore(instantMs: number): Promise<string[]> {
-    const hours = await this.#partitions.dropBefore(instantMs)
-    return [...hours, ...(await dropBlocksBefore(this.#pool, instantMs))]
+  async dropExpired(retention: Retention, nowMs: number): Promise<string[]> {
+    const hours = await this.#partitions.dropBefore(nowMs - retention.minuteHoursMax * hourMs)
+    return [...hours, ...(await dropExpired(this.#pool, retention, nowMs))]
   }
 
   retire(sampleLog: Pick<SampleLog, 'partitions'>): Promise<string[]> {

@@ -1,6 +1,6 @@
 /**
  * The aggregator: joins the group `aggregators` of the sample log, runs a loop for each partition it owns (consume.ts),
- * offers the open minutes to viewers, and drops minutes past the retention.
+ * offers the open minutes to viewers, and drops what is past the retention.
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { ReadinessCheck } from '@minutely/lib/http-server'
@@ -16,6 +16,7 @@ import { FoldTrial } from './fold-trial.ts'
 import { openMinutesOf } from './live-minutes.ts'
 import { createAggregatorMetrics } from './metrics.ts'
 import type { MinuteStore } from './minute-store.ts'
+import { Retention } from './retention.ts'
 import { WindowBudget } from './window-budget.ts'
 
 const groupName = 'aggregators'
@@ -52,6 +53,7 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
   const trial = deps.trial ?? new FoldTrial({ clock, log })
   const metrics = createAggregatorMetrics(deps.registry)
   const budget = new WindowBudget(config.windowBytesMax)
+  const retention = new Retention(config)
   const running = new Set<RunningConsumer>()
   const stopping = new AbortController()
   let membership: LogConsumer | undefined
@@ -101,8 +103,8 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
   }
   const applyRetention = async (): Promise<void> => {
     try {
-      const dropped = await minuteStore.dropBefore(clock.nowMs() - config.retentionHours * 3_600_000)
-      if (dropped.length > 0) log.info({ dropped }, 'dropped hours past the retention')
+      const dropped = await minuteStore.dropExpired(retention, clock.nowMs())
+      if (dropped.length > 0) log.info({ dropped }, 'dropped what is past the retention')
     } catch (error) {
       warnBriefly(log, error, { message: 'retention failed; it is tried again' })
     }

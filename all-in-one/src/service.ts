@@ -111,10 +111,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       const sealer = createHourSealer(config.aggregator, { pool: writer, clock, log, registry })
       const collector = createCollector(
         // What retention would drop at once is refused instead, with a reason.
-        {
-          ...config.collector,
-          sampleAgeMsMax: Math.min(config.collector.sampleAgeMsMax, config.aggregator.retentionHours * hourMs),
-        },
+        { ...config.collector, sampleAgeMsMax: Math.min(config.collector.sampleAgeMsMax, minutesKeptMs(config)) },
         { sampleLog, clock, log, registry, random: Math.random },
       )
       const queryApi = createQueryApi(config.query, { pool: reader, live, ring, clock, log, registry, dashboardDir })
@@ -143,6 +140,12 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       if (url !== '') progress.step('stopped; everything that was acknowledged is kept')
     },
   }
+}
+
+/** The longest of any metric. */
+function minutesKeptMs({ aggregator }: AllInOneConfig): number {
+  const { retentionHours, retentionByMetric } = aggregator
+  return Math.max(retentionHours, ...retentionByMetric.map(({ minuteHours }) => minuteHours)) * hourMs
 }
 
 /** Without its database the process is of no use: it ends, and whoever supervises it starts it anew. */

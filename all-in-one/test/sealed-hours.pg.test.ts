@@ -98,6 +98,8 @@ it('the same questions have the same answers, byte for byte, at every step of se
     sealAfterMinutes: 60,
     resealAfterMinutes: 15,
     retentionHours: 48,
+    hourRetentionDays: 400,
+    retentionByMetric: [],
     sealRowsPerS: Number.POSITIVE_INFINITY,
     sealSliceRowsMax: 300,
   }

@@ -1,11 +1,12 @@
 /** Query parameters, time ranges and formats: what is read, and how what is not is refused. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { matchesGlob } from '@minutely/lib/metric-glob'
 import fc from 'fast-check'
 import { chooseFormat } from './accept.ts'
 import { Parameters } from './parameters.ts'
 import { assertPointsFit, PointBudget } from './range-limits.ts'
-import { likePattern, matchesGlob, matchesSelector, readSelector } from './series-selector.ts'
+import { likePattern, matchesSelector, readSelector } from './series-selector.ts'
 import { decodeCursor, encodeCursor } from './servers.ts'
 import { alignRange, readInstant, readTimeRange, roundStepFor } from './time-range.ts'
 

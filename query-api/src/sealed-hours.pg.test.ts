@@ -34,7 +34,7 @@ before(async () => {
 async function pack(at: number): Promise<void> {
   const day = Math.floor(at / 24)
   await api.pool.query(
-    `create table if not exists hour_block_${day} partition of hour_block for values from (${day * 24}) to (${day * 24 + 24})`,
+    `create table if not exists hour_block_${day} partition of hour_block_c0 for values from (${day * 24}) to (${day * 24 + 24})`,
   )
   const { rows } = await api.pool.query(
     `select series_id, tenant_id, (extract(epoch from minute_at) / 60)::integer % 60 as minute,
@@ -53,7 +53,10 @@ async function pack(at: number): Promise<void> {
     }
     const block = new HourBlockEncoder().encode(columns, 0)
     const { series_id, tenant_id } = ofSeries[0]
-    await api.pool.query('insert into hour_block values ($1, $2, $3, $4)', [series_id, at, tenant_id, block])
+    await api.pool.query(
+      'insert into hour_block (series_id, hour, tenant_id, block, class) values ($1, $2, $3, $4, 0)',
+      [series_id, at, tenant_id, block],
+    )
   }
 }
 

@@ -3,6 +3,7 @@
  * label filters. The same rule twice, as SQL over the dictionary and in JavaScript over open minutes;
  * series-selector.pg.test.ts holds the two against each other.
  */
+import { matchesGlob } from '@minutely/lib/metric-glob'
 import { metricIdLengthMax, metricIdPattern } from '@minutely/schema/limits'
 import type { SeriesRef } from '@minutely/schema/series-identity'
 import { invalid, type Parameters, show } from './parameters.ts'
@@ -32,30 +33,6 @@ export function matchesSelector(selector: SeriesSelector, series: SeriesRef): bo
     if (value === undefined || !values.includes(value)) return false
   }
   return true
-}
-
-/** Greedy with one point to go back to: linear in practice, never exponential as a regular expression may be. */
-export function matchesGlob(glob: string, name: string): boolean {
-  let atGlob = 0
-  let atName = 0
-  let star = -1
-  let resume = 0
-  while (atName < name.length) {
-    if (glob[atGlob] === '*') {
-      star = atGlob++
-      resume = atName
-    } else if (glob[atGlob] === name[atName]) {
-      atGlob++
-      atName++
-    } else if (star >= 0) {
-      atGlob = star + 1
-      atName = ++resume
-    } else {
-      return false
-    }
-  }
-  while (glob[atGlob] === '*') atGlob++
-  return atGlob === glob.length
 }
 
 /** A condition on table series; appends its values to `values`, whose places it names. */

@@ -1,13 +1,14 @@
 /** Which hours are to be sealed now, oldest first, by what is closed, by the retention and by what was tried before. */
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { listMinutePartitions } from '../minute-partitions.ts'
+import type { Retention } from '../retention.ts'
 import { hourMs, hourOf } from './hour-locks.ts'
 
 export interface DueConfig {
   /** 0: never. */
   readonly sealAfterMinutes: number
   readonly resealAfterMinutes: number
-  readonly retentionHours: number
+  readonly retention: Retention
 }
 
 export interface DueHour {
@@ -31,14 +32,14 @@ interface SealRow {
 }
 
 export async function findDueHours(client: PoolClient, config: DueConfig, nowMs: number): Promise<DueHours> {
-  const { sealAfterMinutes, resealAfterMinutes, retentionHours } = config
+  const { sealAfterMinutes, resealAfterMinutes, retention } = config
   const throughMs = await readCompleteThrough(client)
   const delayMs = sealAfterMinutes * 60_000
   const isDue = (startMs: number): boolean =>
     sealAfterMinutes > 0 &&
     startMs + hourMs + delayMs <= throughMs &&
     // What retention drops next is not packed before.
-    startMs + hourMs > nowMs - retentionHours * hourMs
+    startMs + hourMs > nowMs - retention.minuteHoursMax * hourMs
   const hours = (await listMinutePartitions(client)).filter(isDue).map(hourOf)
   const { rows } = await client.query<SealRow>(
     `select hour, state, dirty, (extract(epoch from tried_at) * 1000)::float8 as tried_ms

@@ -21,8 +21,10 @@ import {
   modelOf,
   type Part,
   ramp,
+  rolledHours,
   SealingOwner,
   sealStates,
+  storedHours,
   type TestSealer,
   wholeHour,
 } from './test-sealing.ts'
@@ -156,6 +158,7 @@ async function createFromNine(): Promise<{ pool: Pool; owner: SealingOwner }> {
 async function assertSealed(pool: Pool, ...parts: readonly Part[]): Promise<void> {
   assert.deepEqual([(await sealStates(pool))[0], await hotRows(pool)], ['sealed', -1])
   assert.deepEqual(await storedTable(pool), expectedOf(...parts))
+  assert.deepEqual(await storedHours(pool), await rolledHours(pool))
 }
 
 describe('late data between the steps of sealing', () => {
@@ -190,7 +193,7 @@ describe('late data between the steps of sealing', () => {
     const steps = fc.array(fc.option(part, { nil: 'seal' as const, freq: 3 }), { minLength: 2, maxLength: 8 })
     await fc.assert(
       fc.asyncProperty(steps, async (list) => {
-        for (const table of ['minute', 'hour_block', 'hour_seal', 'partition_progress'])
+        for (const table of ['minute', 'hour_block', 'day_block', 'hour_seal', 'partition_progress'])
           await pool.query(`delete from ${table}`)
         const owner = new SealingOwner(pool)
         const sealer = createTestSealer(pool)
@@ -204,6 +207,8 @@ describe('late data between the steps of sealing', () => {
             await owner.store(stored.at(-1) as Part)
           }
           assert.deepEqual(await storedTable(pool), modelOf(...stored))
+          const hours = await storedHours(pool)
+          assert.deepEqual({ ...hours, ...(await rolledHours(pool)) }, hours)
         }
         await sealer.stop()
       }),
@@ -232,6 +237,7 @@ describe('a sealer that ends', () => {
     'insert into hour_seal',
     'create table hour_block',
     'copy hour_block',
+    'copy day_block',
     "update hour_seal set state = 'sealed'",
     'drop table',
   ]
@@ -367,9 +373,9 @@ describe('retention', () => {
     const sealer = createTestSealer(pool)
     await sealer.look()
     const midnightMs = Date.UTC(2027, 0, 16)
-    assert.deepEqual(await owner.dropBefore(midnightMs - 1), [])
+    assert.deepEqual(await owner.dropExpired({}, midnightMs + 48 * hourMs - 1), [])
     await assertSealed(pool, wholeHour)
-    assert.deepEqual(await owner.dropBefore(midnightMs), ['hour_block_20270115'])
+    assert.deepEqual(await owner.dropExpired({}, midnightMs + 48 * hourMs), ['hour_block_20270115'])
     assert.deepEqual([await sealStates(pool), await storedTable(pool)], [{}, {}])
     await sealer.stop()
   })

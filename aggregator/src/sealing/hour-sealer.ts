@@ -8,17 +8,20 @@ import type { Service } from '@minutely/lib/lifecycle'
 import type { Logger } from '@minutely/lib/logging'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import type { Registry } from 'prom-client'
+import { Retention, type RetentionConfig } from '../retention.ts'
 import { type DueConfig, type DueHour, findDueHours } from './due-hours.ts'
 import { hourMs } from './hour-locks.ts'
 import { SealRefusedError, type SlicePacker } from './pack-slice.ts'
+import { syncClasses } from './retention-classes.ts'
 import { finishSealing, type SealPace, type SealPoint, sealHour } from './seal-hour.ts'
 import { createSealMetrics, type SealMetrics } from './seal-metrics.ts'
+import type { TierWriterDeps } from './write-sealed.ts'
 
 const lookEveryMs = 60_000
 /** Any constant: one lock for all aggregators of a database. */
 const advisoryLock = 7_070_004
 
-export type SealConfig = DueConfig & SealPace
+export type SealConfig = Omit<DueConfig, 'retention'> & RetentionConfig & SealPace
 
 export interface HourSealerDeps {
   /** Of the writer; one connection is kept. */
@@ -42,6 +45,7 @@ export class HourSealer implements Service {
   readonly #config: SealConfig
   readonly #deps: HourSealerDeps
   readonly #metrics: SealMetrics
+  readonly #retention: Retention
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #leader: PoolClient | undefined
@@ -49,6 +53,7 @@ export class HourSealer implements Service {
   constructor(config: SealConfig, deps: HourSealerDeps) {
     this.#config = config
     this.#deps = deps
+    this.#retention = new Retention(config)
     this.#metrics = createSealMetrics(deps.registry)
   }
 
@@ -82,11 +87,16 @@ export class HourSealer implements Service {
     try {
       const client = await this.#lead()
       if (client === undefined) return
-      const { hours, oldestDueMs } = await findDueHours(client, this.#config, clock.nowMs())
+      const { hours, oldestDueMs } = await findDueHours(
+        client,
+        { ...this.#config, retention: this.#retention },
+        clock.nowMs(),
+      )
       this.#metrics.oldestDueSeconds.set(oldestDueMs / 1_000)
+      const tiers = { retention: this.#retention, classes: await syncClasses(this.#deps.pool, this.#retention) }
       for (const due of hours) {
         if (this.#stopping.signal.aborted) return
-        await this.#work(client, due)
+        await this.#work(due, { client, ...tiers })
       }
     } catch (error) {
       this.#metrics.failures.inc({ reason: 'store' })
@@ -95,17 +105,18 @@ export class HourSealer implements Service {
     }
   }
 
-  async #work(client: PoolClient, { hour, work }: DueHour): Promise<void> {
+  async #work({ hour, work }: DueHour, tiers: TierWriterDeps & { readonly client: PoolClient }): Promise<void> {
     const { clock, log, random = Math.random, packer, reached } = this.#deps
     const { signal } = this.#stopping
     const hourAt = new Date(hour * hourMs).toISOString()
-    if (work === 'finish') return void (await finishSealing(client, hour))
+    if (work === 'finish') return void (await finishSealing(tiers.client, hour))
     const beganAtMs = clock.nowMs()
     try {
-      const deps = { client, clock, signal, random, ...(packer && { packer }), ...(reached && { reached }) }
-      const { outcome, blocks, bytes } = await sealHour(hour, this.#config, deps)
+      const deps = { ...tiers, clock, signal, random, ...(packer && { packer }), ...(reached && { reached }) }
+      const { outcome, blocks, bytes, expiredMinutes } = await sealHour(hour, this.#config, deps)
       this.#metrics.blocks.inc(blocks)
       this.#metrics.bytes.inc(bytes)
+      this.#metrics.expiredMinutes.inc(expiredMinutes)
       if (outcome === 'sealed') {
         this.#metrics.hours.inc()
         log.info({ hourAt, blocks, bytes, ms: clock.nowMs() - beganAtMs }, 'sealed an hour')

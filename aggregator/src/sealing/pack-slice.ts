@@ -3,6 +3,8 @@
  * state of its minute and takes its place. Each block is decoded again and compared, bit for bit, before anybody relies on it: what
  * cannot be packed stays hot.
  */
+
+import { rollUpHour } from '@minutely/schema/day-block/roll-up-hour'
 import { HourBlockError } from '@minutely/schema/hour-block/block-bytes'
 import { HourBlockDecoder } from '@minutely/schema/hour-block/decode-hour-block'
 import { HourBlockEncoder } from '@minutely/schema/hour-block/encode-hour-block'
@@ -13,12 +15,7 @@ import {
   wholeHalf,
 } from '@minutely/schema/hour-block/minute-columns'
 import type { HotRow, HourSlice } from './hour-slice.ts'
-
-export interface PackedSeries {
-  readonly seriesId: number
-  readonly tenantId: number
-  readonly block: Buffer
-}
+import type { SealedSeries } from './write-sealed.ts'
 
 /** outside: no row of ours; encode, compare: a defect of the codec; unreadable: what is stored. */
 export type RefusalReason = 'outside' | 'encode' | 'compare' | 'unreadable'
@@ -50,18 +47,22 @@ export class SlicePacker {
   }
 
   /** `existing`: by series id. @throws SealRefusedError */
-  pack(slice: HourSlice, existing: ReadonlyMap<number, Buffer>): PackedSeries[] {
-    const packed: PackedSeries[] = []
+  pack(slice: HourSlice, existing: ReadonlyMap<number, { readonly block: Buffer }>): SealedSeries[] {
+    const packed: SealedSeries[] = []
     let row = 0
     while (row < slice.rowCount) {
       const { seriesId, tenantId } = slice.row(row)
-      this.#begin(seriesId, existing.get(seriesId))
+      this.#begin(seriesId, existing.get(seriesId)?.block)
+      const minutesBefore = this.#minuteCount()
       for (; row < slice.rowCount; row++) {
         const hot = slice.row(row)
         if (hot.seriesId !== seriesId) break
         put(this.#columns, hot)
       }
-      packed.push({ seriesId, tenantId, block: this.#encode(seriesId) })
+      const minuteCount = this.#minuteCount()
+      const newMinuteCount = minuteCount - minutesBefore
+      const rolled = rollUpHour(this.#columns)
+      packed.push({ seriesId, tenantId, block: this.#encode(seriesId), rolled, minuteCount, newMinuteCount })
     }
     return packed
   }
@@ -77,6 +78,11 @@ export class SlicePacker {
         cause: error,
       })
     }
+  }
+
+  #minuteCount(): number {
+    const { seenLow, seenHigh } = this.#columns
+    return seenLow.reduce((count, low, slot) => count + (low === 0 && seenHigh[slot] === 0 ? 0 : 1), 0)
   }
 
   #encode(seriesId: number): Buffer {

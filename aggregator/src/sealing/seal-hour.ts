@@ -3,8 +3,8 @@
  * comes next begins with the first again.
  *
  *   1 begin    hour locked: state = sealing, dirty = false. From now on flushes merge, never COPY, and set dirty.
- *   2 pack     slice by slice: read hot rows, lay them over what blocks there are, write blocks. No lock; all hot rows are there
- *              and win, so nobody minds blocks that are half-written or older than they are.
+ *   2 pack     slice by slice: read hot rows, lay them over what blocks there are, write blocks and their hours (write-sealed.ts). No
+ *              lock; all hot rows are there and win, so nobody minds blocks that are half-written or older than they are.
  *   3 finish   hour locked: if not dirty, state = sealed and the hot rows are dropped.
  *
  * Why nothing is lost: the lock of 1 waits for flushes that do not know yet, so 2 sees all they stored. A flush that stores after 1 has
@@ -17,18 +17,19 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutePartitionName } from '../minute-partitions.ts'
-import { ensureBlockDay, readBlocks, writeBlocks } from './block-table.ts'
 import { holdHour, hourMs } from './hour-locks.ts'
 import { type HourSlice, readSlice } from './hour-slice.ts'
 import { SlicePacker } from './pack-slice.ts'
 import { inBriefTransaction, inClientTransaction } from './seal-transaction.ts'
+import { hourTable, type ReadTierRow, readTierRows } from './tier-table.ts'
+import { ensureTiers, TierWriter, type TierWriterDeps } from './write-sealed.ts'
 
 export interface SealPace {
   readonly sealRowsPerS: number
   readonly sealSliceRowsMax: number
 }
 
-export interface SealDeps {
+export interface SealDeps extends TierWriterDeps {
   /** The one that holds the sealer's lock. */
   readonly client: PoolClient
   readonly clock: Clock
@@ -43,10 +44,14 @@ export type SealPoint = 'begun' | 'slice' | 'packed' | 'finished'
 
 export type SealOutcome = 'sealed' | 'dirty' | 'busy' | 'stopped'
 
+const nothing = { blocks: 0, bytes: 0, expiredMinutes: 0 }
+
 export interface SealResult {
   readonly outcome: SealOutcome
   readonly blocks: number
   readonly bytes: number
+  /** Of series whose hour is past its retention: they are left out, and go with the hot rows. */
+  readonly expiredMinutes: number
 }
 
 /** Of a step that a lock keeps from its turn: some minutes in all, then the hour waits for its next turn. */
@@ -57,11 +62,11 @@ const pauseMsMax = 10_000
 /** `hour`: hours since 1970. @throws SealRefusedError */
 export async function sealHour(hour: number, pace: SealPace, deps: SealDeps): Promise<SealResult> {
   const { client, reached = async () => {} } = deps
-  const begun = await stubborn(deps, () => begin(client, hour, deps.clock.nowMs()))
-  if (begun === 'busy' || begun === 'stopped') return { outcome: begun, blocks: 0, bytes: 0 }
+  const begun = await stubborn(deps, () => begin(hour, deps))
+  if (begun === 'busy' || begun === 'stopped') return { outcome: begun, ...nothing }
   await reached('begun')
   const packed = await pack({ hour, isFirst: begun === 'first' }, pace, deps)
-  if (packed === undefined) return { outcome: 'stopped', blocks: 0, bytes: 0 }
+  if (packed === undefined) return { outcome: 'stopped', ...nothing }
   await reached('packed')
   const outcome = await stubborn(deps, () => finishSealing(client, hour))
   await reached('finished')
@@ -69,18 +74,20 @@ export async function sealHour(hour: number, pace: SealPace, deps: SealDeps): Pr
 }
 
 /** @returns 'first' when the hour has no blocks: nobody has begun before. */
-function begin(client: PoolClient, hour: number, nowMs: number): Promise<'first' | 'again' | 'busy'> {
+function begin(hour: number, deps: SealDeps): Promise<'first' | 'again' | 'busy'> {
+  const { client, clock } = deps
+  const triedAt = new Date(clock.nowMs())
   return inBriefTransaction(client, async () => {
     await holdHour(client, hour)
     const known = await client.query(
       `update hour_seal set state = 'sealing', dirty = false, tried_at = $2 where hour = $1`,
-      [hour, new Date(nowMs)],
+      [hour, triedAt],
     )
-    await ensureBlockDay(client, hour)
+    await ensureTiers(client, hour, deps)
     if (known.rowCount !== 0) return 'again' as const
-    await client.query(`insert into hour_seal (hour, state, tried_at) values ($1, 'sealing', $2)`, [
+    await client.query(`insert into hour_seal (hour, state, tried_at, rolled) values ($1, 'sealing', $2, true)`, [
       hour,
-      new Date(nowMs),
+      triedAt,
     ])
     return 'first' as const
   })
@@ -91,28 +98,33 @@ async function pack(
   { hour, isFirst }: { readonly hour: number; readonly isFirst: boolean },
   { sealRowsPerS, sealSliceRowsMax }: SealPace,
   deps: SealDeps,
-): Promise<{ blocks: number; bytes: number } | undefined> {
+): Promise<Omit<SealResult, 'outcome'> | undefined> {
   const { client, clock, signal, packer = new SlicePacker(), reached = async () => {} } = deps
   const beganAtMs = clock.nowMs()
-  let [afterSeriesId, rowCount, blocks, bytes] = [0, 0, 0, 0]
+  const writer = new TierWriter(deps)
+  const total = { ...nothing }
+  let [afterSeriesId, rowCount] = [0, 0]
   let slice: HourSlice | undefined
   while (slice?.isLast !== true) {
     if (signal.aborted) return undefined
     slice = await readSlice(client, { hour, afterSeriesId, rowsMax: sealSliceRowsMax })
     const seriesIds = slice.seriesIds()
-    const existing = isFirst ? new Map<number, Buffer>() : await readBlocks(client, hour, seriesIds)
+    const existing = isFirst
+      ? new Map<number, ReadTierRow>()
+      : await readTierRows(client, { table: hourTable, key: hour }, seriesIds)
     const packed = packer.pack(slice, existing)
-    await inClientTransaction(client, () => writeBlocks(client, { hour, packed }, existing))
+    const written = await inClientTransaction(client, () => writer.write(client, { hour, packed, existing }))
     afterSeriesId = seriesIds.at(-1) ?? afterSeriesId
     rowCount += slice.rowCount
-    blocks += packed.length
-    for (const { block } of packed) bytes += block.length
+    total.blocks += written.blocks
+    total.bytes += written.bytes
+    total.expiredMinutes += written.expiredMinutes
     await reached('slice')
     // Flushes and questions come first: this has an hour's time for an hour.
     const aheadMs = beganAtMs + (rowCount / sealRowsPerS) * 1_000 - clock.nowMs()
     if (aheadMs > 0) await clock.sleep(aheadMs, signal)
   }
-  return { blocks, bytes }
+  return total
 }
 
 /** Of an hour that is packed, or that was sealed and has got nothing since. */

@@ -19,6 +19,11 @@ export function createSealMetrics(registry: Registry) {
       help: 'Bytes of the hour blocks written',
       registers,
     }),
+    expiredMinutes: new Counter({
+      name: 'minutely_aggregator_expired_minutes_total',
+      help: 'Series-minutes of late data that were left out because the rest of their hour is past its retention',
+      registers,
+    }),
     seconds: new Counter({
       name: 'minutely_aggregator_seal_seconds_total',
       help: 'Time spent with sealing, pauses included',

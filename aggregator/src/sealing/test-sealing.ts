@@ -3,10 +3,14 @@ import { VirtualClock } from '@minutely/lib/clock'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
 import { createRegistry } from '@minutely/lib/process-metrics'
-import { MinuteModel, type ModelTable, sectionOf } from '../minute-model.ts'
+import { DayBlockDecoder } from '@minutely/schema/day-block/decode-day-block'
+import { createHourColumns } from '@minutely/schema/day-block/hour-columns'
+import { addMinute, type HourValues } from '@minutely/schema/day-block/roll-up-hour'
+import { MinuteModel, type ModelTable, sectionOf, storedMinutes } from '../minute-model.ts'
 import type { Flush, Stored } from '../minute-store.ts'
 import { MinuteWindows } from '../minute-window.ts'
 import { PostgresMinuteStore } from '../postgres-minute-store.ts'
+import { Retention, type RetentionConfig } from '../retention.ts'
 import { SeriesSlots } from '../series-slots.ts'
 import { createHourSealer, type HourSealer, type HourSealerDeps, type SealConfig } from './hour-sealer.ts'
 
@@ -52,8 +56,8 @@ export class SealingOwner {
     }
   }
 
-  dropBefore(instantMs: number): Promise<string[]> {
-    return this.#store.dropBefore(instantMs)
+  dropExpired(retention: Partial<RetentionConfig>, nowMs: number): Promise<string[]> {
+    return this.#store.dropExpired(new Retention({ ...keptByDefault, ...retention }), nowMs)
   }
 }
 
@@ -85,10 +89,12 @@ export const lateData: Part = {
   ],
 }
 
+const keptByDefault: RetentionConfig = { retentionHours: 48, hourRetentionDays: 400, retentionByMetric: [] }
+
 export const sealConfig: SealConfig = {
   sealAfterMinutes: 60,
   resealAfterMinutes: 15,
-  retentionHours: 48,
+  ...keptByDefault,
   sealRowsPerS: Number.POSITIVE_INFINITY,
   // One series a slice.
   sealSliceRowsMax: 70,
@@ -97,6 +103,7 @@ export const sealConfig: SealConfig = {
 export interface TestSealer extends HourSealer {
   readonly clock: VirtualClock
   failures(): Promise<Record<string, number>>
+  expiredMinutes(): Promise<number>
 }
 
 /** Its time is three hours after the hour; it does not wait. */
@@ -109,7 +116,13 @@ export function createTestSealer(pool: Pool, overrides: Partial<HourSealerDeps &
     const { values } = (await metric?.get()) ?? { values: [] }
     return Object.fromEntries(values.map(({ labels, value }) => [String(labels['reason']), value]))
   }
-  return Object.assign(createHourSealer({ ...sealConfig, ...overrides }, deps), { clock, failures })
+  const expiredMinutes = async () => {
+    const { values } = (await registry.getSingleMetric('minutely_aggregator_expired_minutes_total')?.get()) ?? {
+      values: [],
+    }
+    return values[0]?.value ?? 0
+  }
+  return Object.assign(createHourSealer({ ...sealConfig, ...overrides }, deps), { clock, failures, expiredMinutes })
 }
 
 export async function sealStates(pool: Pool): Promise<Record<number, string>> {
@@ -124,3 +137,36 @@ export async function hotRows(pool: Pool): Promise<number> {
   const counted = await pool.query<{ n: number }>('select count(*)::integer as n from minute_2027011509')
   return counted.rows[0]?.n ?? 0
 }
+
+/** Series, hour and values of what the hour tier has, in words. */
+export async function storedHours(pool: Pool): Promise<Record<string, string>> {
+  const { rows } = await pool.query<{ series_id: number; day: number; block: Buffer }>('select * from day_block')
+  const [decoder, columns] = [new DayBlockDecoder(), createHourColumns()]
+  const hours: Record<string, string> = {}
+  for (const { series_id, day, block } of rows) {
+    decoder.decode(block, columns)
+    for (const [slot, count] of columns.count.entries()) {
+      const values = { count, min: columns.min[slot] ?? 0, max: columns.max[slot] ?? 0, sum: columns.sum[slot] ?? 0 }
+      if (count > 0) hours[`${series_id} ${day * 24 + slot - hour}`] = inWords(values)
+    }
+  }
+  return hours
+}
+
+/** What the hour tier must have: the minutes of every hour that is sealed and has got nothing since. */
+export async function rolledHours(pool: Pool): Promise<Record<string, string>> {
+  const states = await sealStates(pool)
+  const rolled = new Map<string, HourValues>()
+  for (const { seriesId, minute, seenLow, seenHigh, ...values } of await storedMinutes(pool)) {
+    const at = Math.floor(minute / 60) - hour
+    if (states[at] !== 'sealed') continue
+    const key = `${seriesId} ${at}`
+    const before = rolled.get(key) ?? { min: 0, max: 0, sum: 0, count: 0 }
+    rolled.set(key, before)
+    addMinute(before, { ...values, count: popCount(seenLow) + popCount(seenHigh) })
+  }
+  return Object.fromEntries([...rolled].map(([key, values]) => [key, inWords(values)]))
+}
+
+const popCount = (bits: number): number => (bits >>> 0).toString(2).replaceAll('0', '').length
+const inWords = ({ count, min, max, sum }: HourValues): string => [count, min, max, sum].join(' ')

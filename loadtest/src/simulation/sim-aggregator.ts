@@ -63,6 +63,8 @@ function configFor({ faults }: SimWorld): AggregatorConfig {
     readyLagMs: 30_000,
     readBytesMax: 1 << 22,
     retentionHours: 48,
+    hourRetentionDays: 400,
+    retentionByMetric: [],
     sealAfterMinutes: 0,
     resealAfterMinutes: 15,
     sealRowsPerS: 100_000,

@@ -187,7 +187,7 @@ export class SimMinuteStore implements MinuteStore {
 
   forget(): void {}
 
-  async dropBefore(): Promise<string[]> {
+  async dropExpired(): Promise<string[]> {
     return []
   }
 

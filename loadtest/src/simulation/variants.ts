@@ -147,7 +147,7 @@ function storeWith(inner: MinuteStore, changed: Partial<MinuteStore>): MinuteSto
     forget: () => inner.forget(),
     beginRun: (partition) => inner.beginRun(partition),
     finishRun: (partition) => inner.finishRun(partition),
-    dropBefore: (instantMs) => inner.dropBefore(instantMs),
+    dropExpired: (retention, nowMs) => inner.dropExpired(retention, nowMs),
     retire: (sampleLog) => inner.retire(sampleLog),
     ...changed,
   }

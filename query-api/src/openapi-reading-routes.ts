@@ -37,6 +37,7 @@ const rangeErrors: readonly ErrorId[] = [
   'range-invalid',
   'not-acceptable',
   'too-many-series',
+  'step-too-fine',
   'too-many-points',
   'query-timeout',
   'overloaded',

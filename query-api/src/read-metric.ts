@@ -19,8 +19,9 @@ import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits
 import type { MetricQuestion, SeriesOrder } from './range-question.ts'
 import { readMinutes } from './read-minutes.ts'
 import { StepMatrix } from './step-matrix.ts'
+import { assertStepHasData } from './step-too-fine.ts'
 import type { StoreSession } from './store-session.ts'
-import type { TimeRange } from './time-range.ts'
+import { isHourly, type TimeRange } from './time-range.ts'
 
 export interface MetricDeps {
   readonly session: StoreSession
@@ -83,11 +84,13 @@ async function readMatrix(rows: readonly StoredSeries[], range: TimeRange, deps:
   const matrix = new StepMatrix(rows.length, range)
   const rowOf = new Map(rows.map(({ seriesId }, row) => [seriesId, row]))
   const isOrdered = range.stepMs > minuteMs
+  const hours = isHourly(range) ? { hoursBeforeMs: Number.POSITIVE_INFINITY } : {}
   await readMinutes(
-    { series: rows, fromMs: range.startMs, toMs: range.endMs, isOrdered },
+    { series: rows, fromMs: range.startMs, toMs: range.endMs, isOrdered, ...hours },
     (seriesId, atMs, values) => matrix.add(rowOf.get(seriesId) as number, atMs, values),
     deps,
   )
+  await assertStepHasData(matrix, rows, deps.session)
   return matrix
 }
 

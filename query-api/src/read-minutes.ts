@@ -10,6 +10,9 @@
  * are being closed, or gathered for the ring), and for the others from their first to their last minute that lacks. Series that lack nothing
  * are not asked for.
  *
+ * Steps of whole hours need no minutes: whole hours come from Postgres' hour tier, added up already, and the ring is not asked. What an hour
+ * is does not depend on where it comes from: its minutes are added up first (schema/src/day-block/roll-up-hour.ts), then hours.
+ *
  * Where steps are longer than a minute, float sums depend on the order of adding; then each series' minutes come in
  * ascending order, whoever has them, so that answers are the same bytes with and without the ring.
  */
@@ -25,6 +28,8 @@ export interface MinutesQuestion {
   /** Half-open. */
   readonly toMs: number
   readonly isOrdered: boolean
+  /** Whole hours will do before this instant; an hour then comes with that of its first minute. Absent: minutes only. */
+  readonly hoursBeforeMs?: number
 }
 
 export interface MinutesDeps {
@@ -37,7 +42,12 @@ const tailMs = 15 * minuteMs
 
 export async function readMinutes(question: MinutesQuestion, sink: MinuteSink, deps: MinutesDeps): Promise<void> {
   const { session, ring } = deps
-  const { series, fromMs, toMs, isOrdered } = question
+  const { series, fromMs, toMs, isOrdered, hoursBeforeMs } = question
+  if (hoursBeforeMs !== undefined) {
+    const seriesIds = series.map(({ seriesId }) => seriesId)
+    await session.readHours({ seriesIds, fromMs, toMs, minutesFromMs: hoursBeforeMs }, sink)
+    return
+  }
   const reading = await ring.read({ series, fromMs, toMs, identity: () => session.ringIdentity() })
   if (reading === undefined || reading.coveredCount === 0) {
     await session.readMinutes({ seriesIds: series.map(({ seriesId }) => seriesId), fromMs, toMs }, sink)

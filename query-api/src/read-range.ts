@@ -49,7 +49,9 @@ import type { ServerQuestion } from './range-question.ts'
 import { type MinutesDeps, readMinutes } from './read-minutes.ts'
 import { matchesSelector } from './series-selector.ts'
 import { StepMatrix } from './step-matrix.ts'
+import { assertStepHasData } from './step-too-fine.ts'
 import type { StoreSession } from './store-session.ts'
+import { isHourly } from './time-range.ts'
 
 /** Until there is more than one tenant per process, the aggregator's memory is asked for this one. */
 export const liveTenantId = 'default'
@@ -93,6 +95,7 @@ export async function readRange(question: ServerQuestion, deps: RangeDeps): Prom
       fromOpenMs: Math.min(...open.map((minute) => minute.minuteMs)),
     })
     addOpen(matrix, rows, { open, isStored })
+    await assertStepHasData(matrix, rows, session)
     return { range, completeThroughMs, aggregations: question.aggregations, rows, matrix, release }
   } catch (error) {
     release()
@@ -145,7 +148,14 @@ async function addStored(
   let lastId = -1
   let row = -1
   await readMinutes(
-    { series, fromMs, toMs, isOrdered: stepMs > minuteMs },
+    {
+      series,
+      fromMs,
+      toMs,
+      isOrdered: stepMs > minuteMs,
+      // Which minutes are stored has to be known where some are open.
+      ...(isHourly(matrix.range) && { hoursBeforeMs: source.fromOpenMs }),
+    },
     (seriesId, atMs, values) => {
       if (seriesId !== lastId) {
         lastId = seriesId

@@ -3,10 +3,9 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { createPool } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
-import { HourBlockEncoder } from '@minutely/schema/hour-block/encode-hour-block'
-import { createMinuteColumns } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs } from '@minutely/schema/limits'
 import { createTestApi, insertSeries, setCompleteThrough, startMs } from './test-api.ts'
+import { packHour } from './test-sealed.ts'
 
 const hourMs = 3_600_000
 const hour = startMs / hourMs
@@ -29,36 +28,6 @@ before(async () => {
   await insertSeries(api.pool, { serverId: 'web-1', metricId: 'cpu', labels: {}, tenantId: 2 }, minutesOf(9))
   await setCompleteThrough(api.pool, startMs + 90 * minuteMs)
 })
-
-/** As the aggregator packs it; the rows stay. */
-async function pack(at: number): Promise<void> {
-  const day = Math.floor(at / 24)
-  await api.pool.query(
-    `create table if not exists hour_block_${day} partition of hour_block_c0 for values from (${day * 24}) to (${day * 24 + 24})`,
-  )
-  const { rows } = await api.pool.query(
-    `select series_id, tenant_id, (extract(epoch from minute_at) / 60)::integer % 60 as minute,
-            (seen & x'3fffffff'::bigint)::integer as low, (seen >> 30)::integer as high, min, max, sum
-     from minute where floor(extract(epoch from minute_at) / 3600) = $1 order by series_id`,
-    [at],
-  )
-  for (const ofSeries of Map.groupBy(rows, ({ series_id }) => series_id).values()) {
-    const columns = createMinuteColumns(60)
-    for (const { minute, low, high, min, max, sum } of ofSeries) {
-      columns.seenLow[minute] = low
-      columns.seenHigh[minute] = high
-      columns.min[minute] = min
-      columns.max[minute] = max
-      columns.sum[minute] = sum
-    }
-    const block = new HourBlockEncoder().encode(columns, 0)
-    const { series_id, tenant_id } = ofSeries[0]
-    await api.pool.query(
-      'insert into hour_block (series_id, hour, tenant_id, block, class) values ($1, $2, $3, $4, 0)',
-      [series_id, at, tenant_id, block],
-    )
-  }
-}
 
 const range = `from=${startMs - 30 * minuteMs}&to=${startMs + 80 * minuteMs}`
 const questions = [
@@ -87,7 +56,7 @@ describe('answers from packed hours', () => {
   it('are those from rows: with all rows beside the blocks, with some, and with none', async () => {
     const fromRows = await answers()
     assert.ok(fromRows.every((text) => text.length > 100))
-    for (const at of [hour - 1, hour, hour + 1]) await pack(at)
+    for (const at of [hour - 1, hour, hour + 1]) await packHour(api.pool, at)
     assert.deepEqual(await answers(), fromRows)
     await dropRows(`extract(epoch from minute_at)::integer / 60 % 3 = 0 or series_id % 2 = 0`)
     assert.deepEqual(await answers(), fromRows)

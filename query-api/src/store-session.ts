@@ -18,7 +18,7 @@ import { readRingIdentity } from '@minutely/lib/recent-ring/ring-state'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { type FoundSeries, findSeries, type SeriesQuestion } from './dictionary.ts'
 import type { QueryMetrics } from './metrics.ts'
-import { type MinuteQuery, type MinuteSink, readMinutes } from './minute-copy.ts'
+import { type HourQuery, type MinuteQuery, type MinuteSink, readHours, readMinutes } from './minute-copy.ts'
 
 export interface SessionOptions {
   readonly signal: AbortSignal
@@ -57,6 +57,10 @@ export class StoreSession {
 
   readMinutes(query: MinuteQuery, sink: MinuteSink): Promise<number> {
     return readMinutes(this.client, query, sink)
+  }
+
+  readHours(query: HourQuery, sink: MinuteSink): Promise<number> {
+    return readHours(this.client, query, sink)
   }
 }
 

@@ -22,7 +22,7 @@ export interface TimeRange {
   readonly stepCount: number
 }
 
-const hourMs = 60 * minuteMs
+export const hourMs = 60 * minuteMs
 export const dayMs = 24 * hourMs
 const stepMsMax = 366 * dayMs
 /** A chart is about this wide in pixels; finer steps would be drawn onto the same column. */
@@ -50,6 +50,11 @@ export function readTimeRange(parameters: Parameters, limits: { nowMs: number; r
   }
   const stepMs = readStep(parameters) ?? roundStepFor({ fromMs, toMs }, defaultStepsMax + 1)
   return alignRange({ fromMs, toMs }, stepMs)
+}
+
+/** Whether its steps are made of whole hours. */
+export function isHourly({ startMs, stepMs }: TimeRange): boolean {
+  return startMs % hourMs === 0 && stepMs % hourMs === 0
 }
 
 export function alignRange(span: { fromMs: number; toMs: number }, stepMs: number): TimeRange {

@@ -21,6 +21,7 @@ export const errorCatalogue = {
   'parameter-invalid': { status: 400, title: 'A query parameter is missing, unknown or malformed' },
   'range-invalid': { status: 400, title: 'The time range is empty, reversed or not on the step' },
   'too-many-points': { status: 422, title: 'The answer would hold more points than one answer may' },
+  'step-too-fine': { status: 422, title: 'Of all of the range only coarser steps have data' },
   'too-many-series': { status: 422, title: 'The question matches more series than one answer may' },
   'server-not-found': { status: 404, title: 'No server of this id has sent samples' },
   'metric-not-found': { status: 404, title: 'No server has sent this metric' },

@@ -14,9 +14,9 @@
  * https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
  *
  * minuteAt counts us since 2000-01-01 and reaches 2^53 in the year 2285; it is read as two halves, without BigInt. That of a
- * block is a second before its hour.
+ * block is a second before its hour; that of a day block, which looks the same, two seconds before its day.
  */
-import type { TierMerge, WritableTierMinute } from './tier-merge.ts'
+import type { TierMinute, WritableTierMinute } from './tier-merge.ts'
 
 const headerBytes = 19
 const fields = 7
@@ -27,6 +27,17 @@ const blockAt = 42
 const postgresEpochMinutes = 15_778_080
 const minuteMicros = 60_000_000
 const minutesPerHour = 60
+/** Of a day block, before its day. */
+const dayMarkMicros = 2_000_000
+
+/** What becomes of rows and blocks as they arrive: minutes (tier-merge.ts) or hours (hour-merge.ts). */
+export interface TierTarget {
+  block(head: { readonly seriesId: number; readonly hour: number; readonly tag: number }, bytes: Uint8Array): void
+  row(row: TierMinute): void
+  /** Only where day blocks are asked for. */
+  day?(head: { readonly seriesId: number; readonly day: number }, bytes: Uint8Array): void
+  end(): void
+}
 
 export class TierDecoder {
   /** Hot rows and blocks. */
@@ -35,7 +46,7 @@ export class TierDecoder {
   #sawHeader = false
   readonly #fields: number
   readonly #tagBytes: number
-  readonly #merge: TierMerge
+  readonly #merge: TierTarget
   readonly #row: WritableTierMinute = {
     seriesId: 0,
     minute: 0,
@@ -47,7 +58,7 @@ export class TierDecoder {
     tag: 0,
   }
 
-  constructor(merge: TierMerge, options: { readonly isTagged?: boolean } = {}) {
+  constructor(merge: TierTarget, options: { readonly isTagged?: boolean } = {}) {
     this.#merge = merge
     this.#fields = options.isTagged === true ? fields + 1 : fields
     this.#tagBytes = options.isTagged === true ? tagBytes : 0
@@ -94,9 +105,11 @@ export class TierDecoder {
     const tag = this.#tagBytes === 0 ? 0 : bytes.readUInt32BE(offset + size - 4)
     this.rowCount++
     if (isBlock) {
-      const hour = (Math.ceil(micros / minuteMicros) + postgresEpochMinutes) / minutesPerHour
-      const start = offset + blockAt
-      this.#merge.block({ seriesId, hour, tag }, bytes.subarray(start, start + blockBytes))
+      const minutes = Math.ceil(micros / minuteMicros)
+      const hour = (minutes + postgresEpochMinutes) / minutesPerHour
+      const block = bytes.subarray(offset + blockAt, offset + blockAt + blockBytes)
+      if (minutes * minuteMicros - micros === dayMarkMicros) this.#merge.day?.({ seriesId, day: hour / 24 }, block)
+      else this.#merge.block({ seriesId, hour, tag }, block)
       return size
     }
     const row = this.#row

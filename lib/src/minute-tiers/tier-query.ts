@@ -25,22 +25,43 @@ export interface TierSpan {
 }
 
 const hourMs = 3_600_000
+const dayMs = 24 * hourMs
 /** End of the year 9999. Postgres reads no year of five digits, and there are no minutes there. */
 const instantMaxMs = 253_402_300_799_999
-const hourMax = 2_147_483_647
+const keyMax = 2_147_483_647
+const key = (value: number): number => Math.min(value, keyMax)
 
 /** COPY takes no parameters: ids and instants are written into it, as the numbers they are. */
-export function selectTiers({ fromMs, toMs, seriesIds }: TierSpan): string {
-  if (seriesIds?.every(Number.isInteger) === false) throw new Error('BUG: a series id that is no integer')
+export function selectTiers(span: TierSpan): string {
+  const { fromMs, toMs } = span
   const instant = (ms: number): string => `'${new Date(Math.min(ms, instantMaxMs)).toISOString()}'::timestamptz`
-  const hour = (value: number): number => Math.min(value, hourMax)
-  const ofSeries = seriesIds === undefined ? '' : ` and series_id = any('{${seriesIds.join()}}')`
   return (
     'select series_id, minute_at, seen, min, max, sum, null::bytea as block from minute ' +
-    `where minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}${ofSeries} ` +
+    `where minute_at >= ${instant(fromMs)} and minute_at < ${instant(toMs)}${ofSeries(span)} ` +
     // A second before its hour, so that it comes before the hot rows.
     'union all select series_id, to_timestamp(hour * 3600.0 - 1), null, null, null, null, block from hour_block ' +
-    `where hour >= ${hour(Math.floor(fromMs / hourMs))} and hour < ${hour(Math.ceil(toMs / hourMs))}${ofSeries}`
+    `where hour >= ${key(Math.floor(fromMs / hourMs))} and hour < ${key(Math.ceil(toMs / hourMs))}${ofSeries(span)}`
+  )
+}
+
+function ofSeries({ seriesIds }: TierSpan): string {
+  if (seriesIds === undefined) return ''
+  if (!seriesIds.every(Number.isInteger)) throw new Error('BUG: a series id that is no integer')
+  return ` and series_id = any('{${seriesIds.join()}}')`
+}
+
+/**
+ * Hours instead of minutes where they can be: day blocks, and minutes only of hours that have, or may have, rows beside their blocks. In one
+ * snapshot: a flush that adds a row to a sealed hour makes that hour dirty in the same transaction, so an hour that is sealed and not
+ * dirty has no rows. What hour-merge.ts reads; a day block comes two seconds before its day.
+ */
+export function copyHours(span: TierSpan): string {
+  const unsettled = "select hour from hour_seal where state <> 'sealed' or dirty or not rolled"
+  return (
+    `copy (${selectTiers(span)} and hour = any(array(${unsettled})) ` +
+    'union all select series_id, to_timestamp(day * 86400.0 - 2), null, null, null, null, block from day_block ' +
+    `where day >= ${key(Math.floor(span.fromMs / dayMs))} and day < ${key(Math.ceil(span.toMs / dayMs))}${ofSeries(span)} ` +
+    'order by series_id, minute_at) to stdout (format binary)'
   )
 }
 

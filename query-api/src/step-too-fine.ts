@@ -1,0 +1,32 @@
+/**
+ * A range whose minutes are no longer kept, asked for in steps shorter than an hour: not an empty answer, which would say that there was
+ * nothing, but which step has data. Looked for only when an answer has nothing in it at all.
+ */
+import { ApiError } from '@minutely/schema/error-catalogue'
+import type { StepMatrix } from './step-matrix.ts'
+import type { StoreSession } from './store-session.ts'
+import { hourMs, isHourly } from './time-range.ts'
+
+/** @throws ApiError step-too-fine */
+export async function assertStepHasData(
+  { range, count }: Pick<StepMatrix, 'range' | 'count'>,
+  rows: readonly { readonly seriesId: number | undefined }[],
+  session: StoreSession,
+): Promise<void> {
+  if (isHourly(range) || count.some((samples) => samples > 0)) return
+  const seriesIds = rows.flatMap(({ seriesId }) => seriesId ?? [])
+  const fromMs = Math.floor(range.startMs / hourMs) * hourMs
+  const toMs = Math.ceil(range.endMs / hourMs) * hourMs
+  let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  await session.readHours({ seriesIds, fromMs, toMs, minutesFromMs: Number.POSITIVE_INFINITY }, (_, atMs) => {
+    firstMs = Math.min(firstMs, atMs)
+    lastMs = Math.max(lastMs, atMs + hourMs)
+  })
+  if (firstMs > lastMs) return
+  const [first, last] = [firstMs, lastMs].map((ms) => new Date(ms).toISOString())
+  throw new ApiError(
+    'step-too-fine',
+    `Minutes of this range are no longer kept, hours from ${first} to ${last} are: stepMs=${hourMs}, or a multiple of it, has data`,
+    { details: { stepMs: range.stepMs, fittingStepMs: hourMs, hoursFromMs: firstMs, hoursToMs: lastMs } },
+  )
+}

@@ -114,7 +114,16 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         { ...config.collector, sampleAgeMsMax: Math.min(config.collector.sampleAgeMsMax, minutesKeptMs(config)) },
         { sampleLog, clock, log, registry, random: Math.random },
       )
-      const queryApi = createQueryApi(config.query, { pool: reader, live, ring, clock, log, registry, dashboardDir })
+      const queryApi = createQueryApi(config.query, {
+        pool: reader,
+        live,
+        ring,
+        clock,
+        log,
+        registry,
+        dashboardDir,
+        diskSpace: reserve.space,
+      })
       const http = createHttpServer(config.http, {
         log,
         registry,

@@ -10,6 +10,7 @@ import {
   metricsAnswer,
   seriesAnswer,
   serversAnswer,
+  storageAnswer,
 } from '@minutely/schema/query-wire'
 import { metricId, serverId } from '@minutely/schema/sample-wire'
 import { z } from 'zod'
@@ -120,6 +121,46 @@ const lists: readonly RouteDescription[] = [
   },
 ]
 
+const storage: RouteDescription = {
+  path: '/v1/storage',
+  method: 'get',
+  operationId: 'readStorage',
+  tag: 'operation',
+  summary: 'What is stored, tier by tier, how it grows, and where it will settle',
+  description:
+    'Growth is that of the last sealed hours. A tier settles when its retention is full: then as much is dropped as comes. Read anew every 10 s at most.',
+  answer: {
+    status: '200',
+    description: 'Sizes and forecast',
+    content: {
+      'application/json': {
+        schema: storageAnswer,
+        example: {
+          nowMs: startMs,
+          tiers: [
+            {
+              tier: 'sealed-minutes',
+              storedBytes: 367_001_600,
+              oldestMs: startMs - 86_400_000,
+              seriesMinutes: 100_000_000,
+              bytesPerSeriesMinute: 3.67,
+              perDayBytes: 367_001_600,
+              settledBytes: 1_101_004_800,
+              settledAtMs: startMs + 172_800_000,
+            },
+          ],
+          storedBytes: 1_200_000_000,
+          settledBytes: 3_400_000_000,
+          settledAtMs: startMs + 172_800_000,
+          measuredHours: 24,
+          disk: { freeBytes: 80_000_000_000, reserveBytes: 268_435_456, fullAtMs: null },
+        },
+      },
+    },
+  },
+  errors: ['parameter-invalid', 'query-timeout', 'store-unavailable'],
+}
+
 const ranges: readonly RouteDescription[] = [
   {
     path: '/v1/servers/{serverId}/series',
@@ -221,4 +262,4 @@ const live: readonly RouteDescription[] = [
   },
 ]
 
-export const readingRoutes: readonly RouteDescription[] = [...lists, ...ranges, ...live]
+export const readingRoutes: readonly RouteDescription[] = [...lists, ...ranges, ...live, storage]

@@ -19,6 +19,8 @@ import { createQueryMetrics } from './metrics.ts'
 import { PointBudget } from './range-limits.ts'
 import { registerRangeRoutes } from './range-routes.ts'
 import { ServerFeeds } from './server-feeds.ts'
+import type { DiskSpace } from './storage.ts'
+import { registerStorageRoutes } from './storage-routes.ts'
 
 export interface QueryApiDeps {
   /** A reader's: made with readAsTenantId. */
@@ -29,6 +31,8 @@ export interface QueryApiDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
+  /** Of the volume of the database, where this process can see it. */
+  readonly diskSpace?: () => Promise<DiskSpace>
   /** The built dashboard; without it `/` explains how to build one. */
   readonly dashboardDir?: string
 }
@@ -58,6 +62,7 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
       })
       const routeDeps = { ...deps, metrics, budget, stopping: stopping.signal }
       registerRangeRoutes(app, config, routeDeps)
+      registerStorageRoutes(app, config, routeDeps)
       registerLiveRoutes(app, config, { ...routeDeps, viewers, feeds })
       await registerDashboard(app, deps.dashboardDir)
       // A server that closes waits for its answers to end; live streams only end when told to.

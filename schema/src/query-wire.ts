@@ -117,3 +117,57 @@ export type SeriesAnswer = z.infer<typeof seriesAnswer>
 export type MetricSeriesAnswer = z.infer<typeof metricSeriesAnswer>
 export type LiveMinute = z.infer<typeof liveMinute>
 export type LiveStatus = z.infer<typeof liveStatus>
+
+const storageTier = z
+  .object({
+    tier: z
+      .enum(['minutes', 'sealed-minutes', 'hours', 'log', 'rest'])
+      .describe(
+        'minutes: rows of hours that are not sealed; sealed-minutes: hour blocks; hours: minimum, maximum, sum and count of each hour; log: samples on ' +
+          'their way, where the database is the log; rest: everything else in the database',
+      ),
+    storedBytes: z.int().describe('With indexes'),
+    oldestMs: z
+      .int()
+      .nullable()
+      .describe('Start of the oldest hour that is kept; null when there is none, and for log and rest'),
+    seriesMinutes: z
+      .int()
+      .nullable()
+      .describe(
+        'Series-minutes in it, in the hours tier series-hours x 60; of unsealed ones about; null for log and rest',
+      ),
+    bytesPerSeriesMinute: z.number().nullable(),
+    perDayBytes: z
+      .int()
+      .nullable()
+      .describe('Growth until it settles, by the last sealed hours; null while none are known'),
+    settledBytes: z.int().nullable().describe('What it holds when its retention is full, at that rate'),
+    settledAtMs: z.int().nullable(),
+  })
+  .meta({ id: 'StorageTier' })
+
+export const storageAnswer = z
+  .object({
+    nowMs: z.int(),
+    tiers: z.array(storageTier),
+    storedBytes: z.int().describe('The whole database'),
+    settledBytes: z
+      .int()
+      .nullable()
+      .describe('What the database holds when every retention is full; null while no growth is known'),
+    settledAtMs: z.int().nullable(),
+    measuredHours: z.int().describe('Sealed hours the growth was measured over, 24 at most'),
+    disk: z
+      .object({
+        freeBytes: z.int(),
+        reserveBytes: z.int().describe('Below it samples are refused'),
+        fullAtMs: z.int().nullable().describe('When the reserve would be reached; null if it settles before'),
+      })
+      .nullable()
+      .describe('The volume of the database; null where this process cannot see it'),
+  })
+  .meta({ id: 'StorageAnswer' })
+
+export type StorageTier = z.infer<typeof storageTier>
+export type StorageAnswer = z.infer<typeof storageAnswer>

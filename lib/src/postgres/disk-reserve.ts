@@ -75,6 +75,11 @@ export class DiskReserve implements Service {
     if ((await this.#freeBytes()) < this.#config.reserveBytes) await rm(this.#file, { force: true })
   }
 
+  /** Of the volume; below the reserve samples are refused. */
+  readonly space = async (): Promise<{ freeBytes: number; reserveBytes: number }> => {
+    return { freeBytes: await this.#freeBytes(), reserveBytes: this.#config.reserveBytes }
+  }
+
   async #freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#config.dataDir)
     return bavail * bsize

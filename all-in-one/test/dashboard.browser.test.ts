@@ -74,6 +74,11 @@ describe('dashboard', { timeout: 600_000 }, () => {
     await screenshot(page, 'search-dark')
   })
 
+  test('the list says what is stored and what is free', async () => {
+    const text = await page.locator('[data-testid=disk]').textContent()
+    assert.match(text ?? '', /^Disk: [\d.]+ [KMG]iB, [\d.]+ [MGT]iB free/)
+  })
+
   test('charts are drawn from real data and a new minute arrives without a reload', async () => {
     await page.goto(`${child.url}/servers/this-machine?range=15m`)
     const chart = page.locator('[data-testid=chart][data-metric-id="system.cpu.utilization"]')

@@ -2,7 +2,7 @@
  * The query API over HTTP, from the same origin. Whatever goes wrong is an ApiFailure whose message says what to do: the
  * API's own words when it answered, ours when it did not.
  */
-import type { MetricsAnswer, SeriesAnswer, ServersAnswer } from '@minutely/schema/query-wire'
+import type { MetricsAnswer, SeriesAnswer, ServersAnswer, StorageAnswer } from '@minutely/schema/query-wire'
 import type { Window } from './time-range.ts'
 
 /** Longer than the API gives itself (10 s), so that its own answer arrives first. */
@@ -49,6 +49,10 @@ export function readSeries(
   const params = new URLSearchParams({ from: String(fromMs), to: String(toMs), stepMs: String(stepMs) })
   for (const metricId of question.metricIds) params.append('metricId', metricId)
   return read(`/v1/servers/${encodeURIComponent(question.serverId)}/series?${params}`, signal)
+}
+
+export function readStorage(signal: AbortSignal): Promise<StorageAnswer> {
+  return read('/v1/storage', signal)
 }
 
 export function liveUrl(serverId: string): string {

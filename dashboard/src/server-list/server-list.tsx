@@ -14,6 +14,7 @@ import { useKeys } from '../keys.ts'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
 import { AddServer } from './add-server.tsx'
+import { DiskLine } from './disk-line.tsx'
 import { FirstSamples } from './first-samples.tsx'
 import { OnlyServer } from './only-server.tsx'
 import { ServerTable } from './server-table.tsx'
@@ -119,6 +120,7 @@ export function ServerList() {
           </Button>
         </div>
       )}
+      {servers !== undefined && !isEmpty && <DiskLine />}
     </>
   )
 }

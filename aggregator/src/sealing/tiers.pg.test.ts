@@ -1,6 +1,7 @@
 /** Hours and minutes of metrics that are kept for different times: each in partitions of its class, dropped by class and nothing else. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { migrate, readMigrations } from '@minutely/lib/postgres/migrate'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import { createTestDatabase } from '@minutely/lib/postgres/test-database'
 import { Retention, retentionRules } from '../retention.ts'
@@ -168,6 +169,30 @@ describe('classes of retention', () => {
     await ensurePartitions(client, [days, { ...days, hour: days.hour + 1 }])
     client.release()
     assert.equal((await listTierPartitions(pool)).length, 5)
+  })
+})
+
+describe('a database from before there were classes', () => {
+  it('keeps its blocks, as class 0, and drops them in their time', async () => {
+    const { pool } = await createTestDatabase()
+    await pool.query('drop schema public cascade; create schema public; grant usage on schema public to public')
+    const migrations = readMigrations()
+    await migrate(pool, migrations.slice(0, 8))
+    await pool.query(
+      `create table hour_block_20270115 partition of hour_block for values from (${hour - 9}) to (${hour + 15});
+       insert into hour_block values (7, ${hour}, 1, '\\x01'), (8, ${hour}, 1, '\\x02');
+       insert into hour_seal values (${hour}, 'sealed', false, now())`,
+    )
+    await migrate(pool, migrations)
+    const { rows } = await pool.query('select series_id, class, rolled from hour_block join hour_seal using (hour)')
+    assert.deepEqual(rows.map((row) => [row.series_id, row.class, row.rolled]).sort(), [
+      [7, 0, false],
+      [8, 0, false],
+    ])
+    const again = `insert into hour_block (series_id, hour, tenant_id, block, class) values (7, ${hour}, 1, '', 0)`
+    await assert.rejects(pool.query(again), { code: '23505' })
+    const retention = new Retention(configOf(''))
+    assert.deepEqual(await dropExpired(pool, retention, midnightMs + 48 * hourMs), ['hour_block_20270115'])
   })
 })
 

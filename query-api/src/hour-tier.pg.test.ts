@@ -27,6 +27,7 @@ before(async () => {
     await insertSeries(api.pool, { serverId, metricId: 'cpu', labels: {} }, minutesOf(index + 1))
     await insertSeries(api.pool, { serverId, metricId: 'load', labels: { a: '1' } }, minutesOf(5))
   }
+  await insertSeries(api.pool, { serverId: 'web-1', metricId: 'old', labels: {} }, minutesOf(1).slice(0, 30))
   await api.pool.query("insert into tenant (name) values ('other')")
   await insertSeries(api.pool, { serverId: 'web-1', metricId: 'cpu', labels: {}, tenantId: 2 }, minutesOf(9))
   await setCompleteThrough(api.pool, startMs + 150 * minuteMs)
@@ -98,6 +99,14 @@ describe('steps of whole hours', () => {
     assert.notEqual(after.etag, before.etag)
     await tables('hour_block')
     assert.deepEqual(await ask(), before)
+    const listed = (await (await api.get('/v1/servers/web-1/metrics')).json()) as {
+      metrics: { metricId: string; lastSeenMs: number }[]
+    }
+    assert.equal(
+      listed.metrics.find(({ metricId }) => metricId === 'old')?.lastSeenMs,
+      at(-3),
+      'the end of its last hour',
+    )
     await tables('minute where sum = 3000000')
   })
 
@@ -106,7 +115,7 @@ describe('steps of whole hours', () => {
     const other = createPool(api.connection, options, { log: silentLog })
     const count = 'select count(distinct series_id)::integer as n from day_block'
     assert.deepEqual((await other.query(count)).rows, [{ n: 1 }])
-    assert.deepEqual((await api.reader.query(count)).rows, [{ n: 4 }])
+    assert.deepEqual((await api.reader.query(count)).rows, [{ n: 5 }])
     await assert.rejects(api.reader.query('delete from day_block'), /read-only transaction|permission denied/)
     await other.end()
   })

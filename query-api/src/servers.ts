@@ -5,8 +5,10 @@
  * Pages are by key, not by offset: a page costs the same wherever it is, and servers that come or go between two pages
  * neither repeat nor hide others. The cursor is opaque: the last server id of the page, encoded.
  */
+import { HourMerge } from '@minutely/lib/minute-tiers/hour-merge'
 import { TierMerge } from '@minutely/lib/minute-tiers/tier-merge'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
+import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
 import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
 import { assertServerExists, compareSeries, orderedLabels } from './dictionary.ts'
@@ -106,6 +108,8 @@ async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): 
   const missing = seriesIds.filter((id) => !newestMs.has(id))
   await lookFor(missing, 'true')
   if (missing.length > 0) await lookInBlocks(client, missing, newestMs)
+  const stillMissing = missing.filter((id) => !newestMs.has(id))
+  if (stillMissing.length > 0) await lookInDays(client, stillMissing, newestMs)
   return newestMs
 }
 
@@ -129,6 +133,27 @@ async function lookInBlocks(
     },
   })
   for (const { series_id: seriesId, hour, block } of rows) merge.block({ seriesId, hour, tag: 0 }, block)
+  merge.end()
+}
+
+/** Where only hours are left: the last minute of the newest one. */
+async function lookInDays(
+  client: PoolClient,
+  seriesIds: readonly number[],
+  newestMs: Map<number, number>,
+): Promise<void> {
+  const { rows } = await client.query<{ series_id: number; day: number; block: Buffer }>(
+    `select wanted.series_id, newest.day, newest.block from unnest($1::integer[]) as wanted (series_id)
+     cross join lateral (
+       select day, block from day_block where day_block.series_id = wanted.series_id order by day desc limit 1
+     ) as newest`,
+    [seriesIds],
+  )
+  const everything = { fromHour: 0, toHour: Number.POSITIVE_INFINITY, minutesFrom: Number.POSITIVE_INFINITY }
+  const merge = new HourMerge(everything, (seriesId, minute) => {
+    newestMs.set(seriesId, (minute + minutesPerHour - 1) * minuteMs)
+  })
+  for (const { series_id: seriesId, day, block } of rows) merge.day({ seriesId, day }, block)
   merge.end()
 }
 

@@ -21,6 +21,11 @@ export const optionsOf = {
     ...{ 'stop-registry': false, 'flush-redis': false },
   },
   hostile: { seconds: true },
+  import: {
+    ...{ format: true, 'server-label': true, 'server-id': true, 'metric-id': true, 'metric-column': true },
+    ...{ 'time-column': true, 'value-column': true, delimiter: true, 'time-unit': true, tenant: true, again: false },
+  },
+  'import:bench': { points: true, series: true, 'step-ms': true, format: true, kills: true },
   loadtest: {
     ...{ agents: true, metrics: true, minutes: true, 'warm-up-minutes': true, distributed: false, collectors: true },
     ...{ query: true, 'sample-agents': true, 'lateness-ms': true, pids: true, report: true },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { importUsage } from '../aggregator/src/import/import-options.ts'
 import { benchUsage } from '../loadtest/src/bench/bench-options.ts'
 import { usage as chaosUsage } from '../loadtest/src/chaos/chaos-options.ts'
 import { usage as distributedUsage } from '../loadtest/src/fleet/distributed-options.ts'
@@ -25,6 +26,8 @@ const usages: Readonly<Record<string, string>> = {
   chaos: chaosUsage,
   distributed: distributedUsage,
   hostile: hostileUsage,
+  import: importUsage,
+  'import:bench': source('../loadtest/src/import-bench.ts'),
   loadtest: loadtestUsage,
   return: returnUsage,
   servers: source('./servers/options.mjs'),

@@ -225,7 +225,11 @@ function noteSeen(spans: Map<ServerSlots, Span>, { dictionary }: StoreDeps): voi
  * Keeps each server's first and last seen instants. Most flushes have nothing new to say (a server's metrics are spread
  * over many partitions); then its row is neither written nor locked.
  */
-async function touchServers(client: PoolClient, spans: Map<ServerSlots, Span>, deps: StoreDeps): Promise<void> {
+export async function touchServers(
+  client: PoolClient,
+  spans: ReadonlyMap<ServerSlots, Span>,
+  deps: Pick<StoreDeps, 'dictionary'>,
+): Promise<void> {
   if (spans.size === 0) return
   // Everybody locks in the same order.
   const servers = [...spans].sort(([a], [b]) => compare(a.serverId, b.serverId) || compare(a.tenantId, b.tenantId))

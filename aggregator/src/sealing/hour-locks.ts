@@ -44,3 +44,12 @@ export async function shareHours(client: PoolClient, hours: Iterable<number>): P
 export async function holdHour(client: PoolClient, hour: number): Promise<void> {
   await client.query(`select pg_advisory_xact_lock(${advisoryClass}, $1)`, [hour])
 }
+
+/** For an importer: several, in ascending order, in a transaction with a short lock_timeout. */
+export async function holdHours(client: PoolClient, hours: readonly number[]): Promise<void> {
+  await client.query(
+    `select pg_advisory_xact_lock(${advisoryClass}, hour) from unnest($1::integer[]) with ordinality as wanted (hour, place)
+     order by place`,
+    [hours.toSorted((a, b) => a - b)],
+  )
+}

@@ -67,6 +67,15 @@ export class SlicePacker {
     return packed
   }
 
+  /**
+   * A series whose minutes come from elsewhere than rows. `lay` changes what its block has, and says whether it did.
+   * @returns undefined when it did not. @throws SealRefusedError
+   */
+  packOver(seriesId: number, block: Buffer | undefined, lay: (columns: MinuteColumns) => boolean): Buffer | undefined {
+    this.#begin(seriesId, block)
+    return lay(this.#columns) ? this.#encode(seriesId) : undefined
+  }
+
   #begin(seriesId: number, block: Buffer | undefined): void {
     for (const column of Object.values(this.#columns)) column.fill(0)
     if (block === undefined) return

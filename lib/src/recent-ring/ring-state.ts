@@ -32,7 +32,7 @@ export async function readRingIdentity(
  * From now on there is no ring, until one is adopted. `unless` it is another one than `only` already; without `only`, in
  * any case.
  */
-export async function voidRing(pool: Pool, reason: string, only?: RingIdentity): Promise<void> {
+export async function voidRing(pool: Pool | PoolClient, reason: string, only?: RingIdentity): Promise<void> {
   await pool.query(
     `update ring_state set epoch = ${nextEpoch}, run_id = null, changed_at = now(), reason = $1
      where $2::bigint is null or epoch = $2::bigint`,

@@ -1,0 +1,131 @@
+/**
+ * History into hours that are over: straight into blocks, as the sealer writes them, without being rows first. In the caller's
+ * transaction, under the hours' exclusive locks (hour-locks.ts), so that neither a flush nor a sealer is in the middle of one:
+ *
+ *   sealing           a sealer is between its two steps (or died there) and may overwrite blocks: left to the caller, for rows
+ *   rows of a series  they win over its block, so what is added has to go there: left to the caller, too
+ *   anything else     its block is written, or written anew with what it has not seen; the hour counts as sealed from then on
+ *
+ * The hour is dirty afterwards: rows of other series that are there already must be packed before they are dropped, and a sealer that
+ * keeps more than blocks has something to do.
+ */
+import type { PoolClient } from '@minutely/lib/postgres/pool'
+import type { MinuteColumns } from '@minutely/schema/hour-block/minute-columns'
+import { listMinutePartitions } from '../minute-partitions.ts'
+import { readBlocks, writeBlocks } from './block-table.ts'
+import { holdHours, hourMs, hourOf } from './hour-locks.ts'
+import type { PackedSeries, SlicePacker } from './pack-slice.ts'
+
+export interface HistorySeries {
+  readonly seriesId: number
+  readonly tenantId: number
+  /** Of seconds. */
+  readonly count: number
+  /** Adds what the minutes have not seen. @returns how many seconds that was. */
+  layOn(columns: MinuteColumns): number
+  /** The block if there is nothing of it yet, packed before the locks are taken. */
+  readonly fresh: Buffer
+}
+
+export interface HistoryHour<S extends HistorySeries> {
+  /** Hours since 1970. */
+  readonly hour: number
+  readonly series: readonly S[]
+}
+
+export interface WrittenHistory<S extends HistorySeries> {
+  /** Seconds that were new. */
+  readonly added: number
+  readonly left: readonly HistoryHour<S>[]
+}
+
+/** `hours`: ascending, of one day whose partition of blocks is there. */
+export async function writeHistory<S extends HistorySeries>(
+  client: PoolClient,
+  hours: readonly HistoryHour<S>[],
+  { packer }: { readonly packer: SlicePacker },
+): Promise<WrittenHistory<S>> {
+  if (hours.length === 0) return { added: 0, left: [] }
+  const numbers = hours.map(({ hour }) => hour)
+  await holdHours(client, numbers)
+  const states = await readStates(client, numbers)
+  const partitions = new Set((await listMinutePartitions(client)).map(hourOf))
+  const left: HistoryHour<S>[] = []
+  const written: number[] = []
+  let added = 0
+  for (const { hour, series } of hours) {
+    const isSealing = states.get(hour) === 'sealing'
+    const withRows = isSealing || !partitions.has(hour) ? new Set<number>() : await readHotSeries(client, hour, series)
+    const inRows = series.filter(({ seriesId }) => isSealing || withRows.has(seriesId))
+    if (inRows.length > 0) left.push({ hour, series: inRows })
+    if (inRows.length === series.length) continue
+    const inBlocks = series.filter(({ seriesId }) => !isSealing && !withRows.has(seriesId))
+    const ids = inBlocks.map(({ seriesId }) => seriesId)
+    const existing = states.has(hour) ? await readBlocks(client, hour, ids) : new Map<number, Buffer>()
+    const result = packAll(inBlocks, existing, packer)
+    added += result.added
+    if (result.packed.length === 0) continue
+    await writeBlocks(client, { hour, packed: result.packed }, existing)
+    written.push(hour)
+  }
+  await markSealed(client, written)
+  return { added, left }
+}
+
+function packAll(
+  series: readonly HistorySeries[],
+  existing: ReadonlyMap<number, Buffer>,
+  packer: SlicePacker,
+): { packed: PackedSeries[]; added: number } {
+  const packed: PackedSeries[] = []
+  let added = 0
+  for (const one of series) {
+    const { seriesId, tenantId, fresh, count } = one
+    const before = existing.get(seriesId)
+    if (before === undefined) {
+      packed.push({ seriesId, tenantId, block: fresh })
+      added += count
+      continue
+    }
+    let more = 0
+    const block = packer.packOver(seriesId, before, (columns) => {
+      more = one.layOn(columns)
+      return more > 0
+    })
+    added += more
+    if (block !== undefined) packed.push({ seriesId, tenantId, block })
+  }
+  return { packed, added }
+}
+
+async function readStates(client: PoolClient, hours: readonly number[]): Promise<Map<number, string>> {
+  const { rows } = await client.query<{ hour: number; state: string }>(
+    'select hour, state from hour_seal where hour = any ($1::integer[])',
+    [hours],
+  )
+  return new Map(rows.map(({ hour, state }) => [hour, state]))
+}
+
+async function readHotSeries(
+  client: PoolClient,
+  hour: number,
+  series: readonly HistorySeries[],
+): Promise<ReadonlySet<number>> {
+  const { rows } = await client.query<{ series_id: number }>(
+    `select distinct series_id from minute
+     where minute_at >= $1 and minute_at < $2 and series_id = any ($3::integer[])`,
+    [new Date(hour * hourMs), new Date((hour + 1) * hourMs), series.map(({ seriesId }) => seriesId)],
+  )
+  return new Set(rows.map(({ series_id }) => series_id))
+}
+
+/** Never tried before: an hour that has rows is packed as soon as its turn comes. */
+async function markSealed(client: PoolClient, hours: readonly number[]): Promise<void> {
+  if (hours.length === 0) return
+  await client.query(
+    `insert into hour_seal (hour, state, dirty, tried_at)
+     select hour, 'sealed', true, to_timestamp(0) from unnest($1::integer[]) as hour order by hour
+     on conflict (hour) do update set dirty = true where not hour_seal.dirty`,
+    [hours],
+  )
+}

@@ -12,9 +12,9 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { createLogger } from '@minutely/lib/logging'
 import { startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
-import { silentLog } from '@minutely/lib/postgres/test-database'
 import { checkImport } from './check-import.ts'
 import { type HistoryFormat, type HistoryShape, writeHistory } from './import-history.ts'
 import { costOf, endedChildrenCpuS } from './process-cost.ts'
@@ -35,6 +35,7 @@ const main = fileURLToPath(new URL('../../aggregator/src/import/import-main.ts',
 const [points, seriesCount, stepMs] = [Number(options.points), Number(options.series), Number(options['step-ms'])]
 const format = options.format as HistoryFormat
 const hourMs = 3_600_000
+const log = createLogger({ level: 'silent', format: 'json' })
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const grouped = (count: number): string => Math.round(count).toLocaleString('en-US')
 
@@ -74,7 +75,7 @@ try {
 
 async function createDatabase(name: string): Promise<string> {
   if (server === undefined) throw new Error('BUG: no server')
-  const admin = createPool(server.connection, { name: 'bench', connectionsMax: 1 }, { log: silentLog })
+  const admin = createPool(server.connection, { name: 'bench', connectionsMax: 1 }, { log })
   await admin.query(`create database ${name}`)
   await admin.end()
   return name
@@ -99,7 +100,8 @@ async function measure(database: string): Promise<void> {
   if (code !== 0) throw new Error(`the import ended with ${code}`)
   const wallS = (performance.now() - startedMs) / 1_000
   const importerS = endedChildrenCpuS() - before.endedS
-  const postgresS = costOf(process.pid).descendants.cpuS - before.postgresS
+  // What has ended is among the descendants.
+  const postgresS = costOf(process.pid).descendants.cpuS - before.postgresS - importerS
   const count = seriesCount * pointsPerSeries
   const cpuS = importerS + postgresS
   say(
@@ -126,11 +128,7 @@ async function interrupt(database: string, kills: number): Promise<void> {
 
 async function check(database: string): Promise<void> {
   if (server === undefined) throw new Error('BUG: no server')
-  const pool: Pool = createPool(
-    { ...server.connection, database },
-    { name: 'bench', connectionsMax: 1 },
-    { log: silentLog },
-  )
+  const pool: Pool = createPool({ ...server.connection, database }, { name: 'bench', connectionsMax: 1 }, { log })
   try {
     const { rows } = await pool.query<{ totals: { read: number; added: number; known: number } }>(
       'select totals from import_file',

@@ -16,7 +16,7 @@ import type { MinutePartitions } from '../minute-partitions.ts'
 import { ensureBlockDay } from '../sealing/block-table.ts'
 import { hourMs, shareHours } from '../sealing/hour-locks.ts'
 import { type HistoryHour, writeHistory } from '../sealing/import-hours.ts'
-import type { SlicePacker } from '../sealing/pack-slice.ts'
+import type { PackedSeries, SlicePacker } from '../sealing/pack-slice.ts'
 import { inBriefTransaction } from '../sealing/seal-transaction.ts'
 import type { Span } from '../seen-servers.ts'
 import type { SeriesDictionary } from '../series-dictionary.ts'
@@ -61,7 +61,7 @@ interface SeriesHour {
   readonly tenantId: number
   readonly points: HourPoints
   readonly count: number
-  readonly fresh: Buffer
+  readonly fresh: PackedSeries | undefined
   layOn: HourPoints['layOn']
 }
 
@@ -141,7 +141,7 @@ async function prepare(part: BatchPart, bounds: PartBounds, deps: PartDeps): Pro
     for (const [hour, points] of hoursOf(day)) {
       const isOver = (hour + 1) * hourMs <= bounds.sealableBeforeMs
       const list = isOver ? sealable : current
-      const fresh = isOver ? pack(owner.seriesId, points, deps.packer) : Buffer.alloc(0)
+      const fresh = isOver ? deps.packer.packOver(owner, undefined, (columns) => points.layOn(columns) > 0) : undefined
       const seriesHour = { ...owner, points, count: points.count, fresh, layOn: points.layOn.bind(points) }
       const known = list.get(hour)
       if (known === undefined) list.set(hour, [seriesHour])
@@ -149,12 +149,6 @@ async function prepare(part: BatchPart, bounds: PartBounds, deps: PartDeps): Pro
     }
   }
   return { part, sealable: ascending(sealable), current: ascending(current) }
-}
-
-function pack(seriesId: number, points: HourPoints, packer: SlicePacker): Buffer {
-  const block = packer.packOver(seriesId, undefined, (columns) => points.layOn(columns) > 0)
-  if (block === undefined) throw new Error(`BUG: series ${seriesId} has an hour without points`)
-  return block
 }
 
 function ascending(hours: ReadonlyMap<number, readonly SeriesHour[]>): HistoryHour<SeriesHour>[] {

@@ -23,8 +23,8 @@ export interface HistorySeries {
   readonly count: number
   /** Adds what the minutes have not seen. @returns how many seconds that was. */
   layOn(columns: MinuteColumns): number
-  /** The block if there is nothing of it yet, packed before the locks are taken. */
-  readonly fresh: Buffer
+  /** What is to be written if there is nothing of it yet, packed before the locks are taken. */
+  readonly fresh: PackedSeries | undefined
 }
 
 export interface HistoryHour<S extends HistorySeries> {
@@ -80,20 +80,19 @@ function packAll(
   const packed: PackedSeries[] = []
   let added = 0
   for (const one of series) {
-    const { seriesId, tenantId, fresh, count } = one
-    const before = existing.get(seriesId)
-    if (before === undefined) {
-      packed.push({ seriesId, tenantId, block: fresh })
-      added += count
+    const before = existing.get(one.seriesId)
+    if (before === undefined && one.fresh !== undefined) {
+      packed.push(one.fresh)
+      added += one.count
       continue
     }
     let more = 0
-    const block = packer.packOver(seriesId, before, (columns) => {
+    const changed = packer.packOver(one, before, (columns) => {
       more = one.layOn(columns)
       return more > 0
     })
     added += more
-    if (block !== undefined) packed.push({ seriesId, tenantId, block })
+    if (changed !== undefined) packed.push(changed)
   }
   return { packed, added }
 }

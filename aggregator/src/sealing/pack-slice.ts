@@ -71,9 +71,13 @@ export class SlicePacker {
    * A series whose minutes come from elsewhere than rows. `lay` changes what its block has, and says whether it did.
    * @returns undefined when it did not. @throws SealRefusedError
    */
-  packOver(seriesId: number, block: Buffer | undefined, lay: (columns: MinuteColumns) => boolean): Buffer | undefined {
+  packOver(
+    { seriesId, tenantId }: Pick<PackedSeries, 'seriesId' | 'tenantId'>,
+    block: Buffer | undefined,
+    lay: (columns: MinuteColumns) => boolean,
+  ): PackedSeries | undefined {
     this.#begin(seriesId, block)
-    return lay(this.#columns) ? this.#encode(seriesId) : undefined
+    return lay(this.#columns) ? { seriesId, tenantId, block: this.#encode(seriesId) } : undefined
   }
 
   #begin(seriesId: number, block: Buffer | undefined): void {

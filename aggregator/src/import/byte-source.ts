@@ -8,7 +8,6 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable, Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 
-const chunkBytes = 1_048_576
 /** Of the raw bytes: what a pipe is known by, and what the compression is told from. */
 const headBytes = 65_536
 /** Of a file, at its beginning and its end: what it is known by, with its size. */
@@ -36,7 +35,8 @@ export class SourceError extends Error {
 
 type Compression = 'gzip' | 'zstd' | 'none'
 
-export async function openFile(path: string): Promise<ByteSource> {
+/** `chunkBytes`: how much is read at once. */
+export async function openFile(path: string, { chunkBytes }: { readonly chunkBytes: number }): Promise<ByteSource> {
   let file: FileHandle
   try {
     file = await open(path)
@@ -161,8 +161,7 @@ interface Compressed {
 
 async function* decompress(raw: AsyncIterable<Buffer>, about: Compressed): AsyncGenerator<Buffer> {
   const { compression, name } = about
-  const inflater =
-    compression === 'gzip' ? createGunzip({ chunkSize: chunkBytes }) : createZstdDecompress({ chunkSize: chunkBytes })
+  const inflater = compression === 'gzip' ? createGunzip() : createZstdDecompress()
   const fed = feed(raw, inflater)
   try {
     for await (const chunk of inflater as AsyncIterable<Buffer>) yield chunk

@@ -34,6 +34,8 @@ const futureMs = 300_000
 /** The process that was killed may still have a statement running. */
 const lockWaitMs = 15_000
 const lockAskEveryMs = 250
+const chunkBytesMin = 4_096
+const chunkBytesMax = 1_048_576
 
 /** Of the aggregators of the same store. */
 export interface StoreConfig {
@@ -69,7 +71,8 @@ export async function runImport(
   try {
     const results: ImportTotals[] = []
     for (const path of options.files) {
-      const source = path === '-' ? await openPipe(deps.stdin) : await openFile(path)
+      const source =
+        path === '-' ? await openPipe(deps.stdin) : await openFile(path, { chunkBytes: chunkBytesOf(config) })
       try {
         results.push(await new SourceImport(source, options, { ...deps, config, client }).run())
       } finally {
@@ -80,6 +83,11 @@ export async function runImport(
   } finally {
     client.release(true)
   }
+}
+
+/** So that a batch is little more than it may be: how full it is is looked at after each. */
+function chunkBytesOf({ memoryBytesMax }: ImportConfig): number {
+  return Math.min(chunkBytesMax, Math.max(chunkBytesMin, Math.floor(memoryBytesMax / 64)))
 }
 
 interface SourceDeps extends ImportDeps {

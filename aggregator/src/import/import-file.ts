@@ -4,7 +4,7 @@
  *   read ── lines ── points ── batch full? ── settle ── ids ── part, part, part (store-part.ts) ── the ledger moves on ── read on
  *
  * One batch is in memory at a time. It is full when its points and the series that are known take memoryBytesMax; that is looked at after
- * each chunk of 1 MiB, so it may be passed by what one of them (or one long line) holds.
+ * each chunk of at most 1 MiB, so it may be passed by what one of them (or one long line) holds.
  */
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { inClientTransaction } from '../sealing/seal-transaction.ts'

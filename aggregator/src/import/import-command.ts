@@ -101,7 +101,8 @@ class SourceImport {
   readonly #deps: SourceDeps
   readonly #format: ImportFormat
   readonly #dictionary: SeriesDictionary
-  readonly #progress: FileProgress
+  /** Made when there is something to say. */
+  #made: FileProgress | undefined
   readonly #pace: LivePace
 
   constructor(source: ByteSource, options: ImportOptions, deps: SourceDeps) {
@@ -110,9 +111,13 @@ class SourceImport {
     this.#deps = deps
     this.#format = options.format ?? formatOf(source)
     this.#dictionary = new SeriesDictionary(deps.pool)
-    this.#progress = deps.createProgress(source.name, source.bytes)
     const { client, clock, config } = deps
     this.#pace = new LivePace(config, { client, clock, onWait: (lagMs) => this.#progress.wait(lagMs) })
+  }
+
+  get #progress(): FileProgress {
+    this.#made ??= this.#deps.createProgress(this.#source.name, this.#source.bytes)
+    return this.#made
   }
 
   async run(): Promise<ImportTotals> {
@@ -146,11 +151,11 @@ class SourceImport {
         onProgress: (totals) => this.#tell(totals),
         now: () => new Date(clock.nowMs()),
       })
-      this.#progress.stop()
+      this.#made?.stop()
       for (const line of summaryOf(name, totals, clock.nowMs() - startedAtMs)) say(line)
       return totals
     } finally {
-      this.#progress.stop()
+      this.#made?.stop()
       await ledger.close(client).catch(() => {})
     }
   }

@@ -177,12 +177,13 @@ describe('an import that ends anywhere', () => {
     const { count } = await runUpTo((await createTestDatabase()).pool, Number.POSITIVE_INFINITY, path)
     assert.ok(count > 40, `only ${count} places to end at`)
     const { pool } = await createTestDatabase()
-    for (let at = 0; at < count; at++) {
+    // Each place of the first batches, then every fifth.
+    for (let at = 0; at < count; at += at < 20 ? 1 : 5) {
       await pool.query('truncate import_file, hour_block, hour_seal, series, server, minute restart identity cascade')
       assert.equal((await runUpTo(pool, at, path)).ended, true)
       const { totals } = await importInto(pool, { args: [path], config: small })
       assert.deepEqual(totals, wanted, `ended at ${at}`)
-      if (at % 7 === 0) assert.deepEqual(await storedTable(pool), tableOf(mixed), `ended at ${at}`)
+      if (at % 4 === 0) assert.deepEqual(await storedTable(pool), tableOf(mixed), `ended at ${at}`)
     }
   })
 

@@ -8,8 +8,9 @@
  *   3 finish   hour locked: if not dirty, state = sealed and the hot rows are dropped.
  *
  * Why nothing is lost: the lock of 1 waits for flushes that do not know yet, so 2 sees all they stored. A flush that stores after 1 has
- * set dirty when 3 has the lock, and 3 leaves everything as it is. So the rows that 3 drops are those that 2 has packed. Only the
- * sealer writes blocks, and on the connection that makes it the only one (seal-transaction.ts).
+ * set dirty when 3 has the lock, and 3 leaves everything as it is. So the rows that 3 drops are those that 2 has packed. Blocks
+ * are written by the one sealer, on the connection that makes it the only one (seal-transaction.ts), and by imports of history, which hold
+ * the hour's lock and leave an hour alone while its state is `sealing` (import-hours.ts).
  *
  * Locks: 1 and 3 wait 200 ms at most. Dropping a partition locks the whole table `minute`, so it is the last statement of 3; when readers
  * do not make room in time, it is tried again after a pause that grows, with jitter.

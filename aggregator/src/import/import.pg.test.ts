@@ -273,7 +273,10 @@ describe('history beside live data', () => {
     assert.deepEqual(await storedTable(pool), tableOf([...live(wholeHour), ...file]))
   })
 
-  it('stays as it is when a sealer is between its steps', async () => {
+  it('stays as it is when a sealer is between its steps, and does not stop it', async () => {
+    const values = Array.from({ length: 45 }, (_, second) => second / 10)
+    // Of the hour that is sealed first.
+    const lateNew: Part = { startMs: hourAtMs - 50_000, rows: [{ name: 'new', values }] }
     for (const place of ['begun', 'slice', 'packed'] as const) {
       const { pool } = await createTestDatabase()
       const owner = new SealingOwner(pool)
@@ -284,10 +287,12 @@ describe('history beside live data', () => {
           if (point !== place || !isFirst) return
           isFirst = false
           await importInto(pool, { args: [writeHistory(csvLines(file))] })
+          // Rows of a series that the import brought: the sealer comes to it in its next step.
+          await owner.store(lateNew, hourAtMs + 39 * hourMs)
         },
       })
       await sealer.look()
-      const wanted = tableOf([...live(wholeHour), ...file])
+      const wanted = tableOf([...live(wholeHour), ...file, ...live(lateNew)])
       assert.deepEqual(await storedTable(pool), wanted, place)
       await sealer.clock.advance(hourMs)
       await sealer.look()

@@ -23,15 +23,26 @@ const instant = z
   .string()
   .describe('ms since the epoch, RFC 3339 with an offset, `now`, or before now: `-15m` (units s, m, h, d, w)')
 
+const labelFilter = z
+  .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_./-]*:./))
+  .optional()
+  .describe(
+    'Label filters `name:value`, repeatable: values of one label are alternatives, labels add up. `*` in a value is any number of ' +
+      'characters, a leading `!` turns it round (`cpu.mode:!idle`), `device:!*` is series without that label; `\\` before `*`, `!` or ' +
+      '`\\` makes it plain. `label.<name>=<value>` is exactly that value',
+  )
+  .meta({ example: ['cpu.mode:user'] })
+const metricGlobs = z
+  .array(z.string())
+  .optional()
+  .describe('Names or globs (`system.cpu.*`), repeated or comma-separated; default all')
+
 const rangeQuery = {
   from: instant.optional().meta({ example: '-1h' }),
   to: instant.optional().meta({ example: 'now' }),
   stepMs: z.int().multipleOf(60_000).optional().describe('Default: a round step that gives about 720 steps at most'),
   agg: z.array(z.enum(aggregations)).optional().describe('Repeated or comma-separated; default all five'),
-  'label.<name>': z
-    .array(z.string())
-    .optional()
-    .describe('A label filter, e.g. `label.cpu.mode=user`; values of one label are alternatives, labels add up'),
+  label: labelFilter,
 }
 const rangeErrors: readonly ErrorId[] = [
   'parameter-invalid',
@@ -85,6 +96,10 @@ const lists: readonly RouteDescription[] = [
     parameters: {
       query: z.object({
         query: z.string().optional().describe('Part of the server id, in any case'),
+        metricId: metricGlobs.describe('Only servers that have a series of these names or globs'),
+        label: labelFilter.describe(
+          'Only servers that have a series (of such a metric) with these labels, `name:value`',
+        ),
         limit: z
           .int()
           .min(serversLimit.min)
@@ -115,7 +130,7 @@ const lists: readonly RouteDescription[] = [
     operationId: 'listMetrics',
     tag: 'ranges',
     summary: 'Series of a server, with when they were first and last seen',
-    parameters: { path: z.object({ serverId }) },
+    parameters: { path: z.object({ serverId }), query: z.object({ metricId: metricGlobs, label: labelFilter }) },
     answer: { status: '200', description: 'All of them', content: { 'application/json': { schema: metricsAnswer } } },
     errors: ['parameter-invalid', 'server-not-found', 'query-timeout', 'stored-hour-unreadable', 'store-unavailable'],
   },
@@ -172,10 +187,7 @@ const ranges: readonly RouteDescription[] = [
     parameters: {
       path: z.object({ serverId }),
       query: z.object({
-        metricId: z
-          .array(z.string())
-          .optional()
-          .describe('Names or globs (`system.cpu.*`), repeated or comma-separated; default all'),
+        metricId: metricGlobs,
         ...rangeQuery,
       }),
     },

@@ -9,8 +9,9 @@ import Fastify from 'fastify'
 import { Registry } from 'prom-client'
 import { type QueryConfig, querySettings } from './config.ts'
 import { openApiDocument } from './openapi.ts'
+import { labelPrefix } from './parameters.ts'
 import { metricRangeParameters, serverRangeParameters } from './range-question.ts'
-import { serversParameters } from './servers.ts'
+import { serverMetricsParameters, serversParameters } from './servers.ts'
 import { createQueryApi } from './service.ts'
 
 interface Operation {
@@ -90,8 +91,9 @@ describe('the OpenAPI document', () => {
   })
 
   it('names the parameters that are really read', () => {
-    const named = (names: readonly string[]) => names.map((name) => (name === 'label.' ? 'label.<name>' : name)).sort()
+    const named = (names: readonly string[]) => names.filter((name) => name !== labelPrefix).sort()
     assert.deepEqual(queryNames('/v1/servers'), named(serversParameters))
+    assert.deepEqual(queryNames('/v1/servers/{serverId}/metrics'), named(serverMetricsParameters))
     assert.deepEqual(queryNames('/v1/servers/{serverId}/series'), named(serverRangeParameters))
     assert.deepEqual(queryNames('/v1/metrics/{metricId}/series'), named(metricRangeParameters))
     assert.ok(openApiDocument().includes(JSON.stringify(aggregations)))

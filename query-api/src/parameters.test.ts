@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { chooseFormat } from './accept.ts'
 import { Parameters } from './parameters.ts'
 import { assertPointsFit, PointBudget } from './range-limits.ts'
-import { likePattern, matchesSelector, readSelector } from './series-selector.ts'
+import { likePattern, readSelector } from './series-selector.ts'
 import { decodeCursor, encodeCursor } from './servers.ts'
 import { alignRange, readInstant, readTimeRange, roundStepFor } from './time-range.ts'
 
@@ -25,17 +25,11 @@ describe('parameters', () => {
       const read = () => new Parameters({ a: text }, ['a']).integer('a', { min: 1, max: 10, default: 5 })
       assert.throws(read, refusal(/whole number from 1 to 10/), text)
     }
-    assert.throws(
-      () => new Parameters({ 'label.__proto__': 'x' }, ['label.']).labelFilters(),
-      refusal(/does not name a label/),
-    )
-    assert.throws(() => new Parameters({ 'label.a': 'x\0' }, ['label.']).labelFilters(), refusal(/without NUL/))
   })
 
-  it('read lists repeated, comma-separated or both, label values whole', () => {
-    const parameters = new Parameters({ agg: ['min,max', 'min'], 'label.a': ['x,y', 'z'] }, ['agg', 'label.'])
+  it('read lists repeated, comma-separated or both', () => {
+    const parameters = new Parameters({ agg: ['min,max', 'min'] }, ['agg'])
     assert.deepEqual(parameters.list('agg'), ['min', 'max'])
-    assert.deepEqual([...parameters.labelFilters()], [['a', ['x,y', 'z']]])
     assert.deepEqual(parameters.list('absent'), [])
   })
 })
@@ -134,20 +128,6 @@ describe('selectors', () => {
       { numRuns: 2000 },
     )
     assert.equal(likePattern('a_%\\*'), 'a\\_\\%\\\\%')
-  })
-
-  it('match labels: any value of one name, every name', () => {
-    const selector = {
-      metricGlobs: [],
-      labelFilters: new Map([
-        ['a', ['1', '2']],
-        ['b', ['3']],
-      ]),
-    }
-    assert.equal(matchesSelector(selector, { metricId: 'm', labels: { a: '2', b: '3', c: '4' } }), true)
-    assert.equal(matchesSelector(selector, { metricId: 'm', labels: { a: '2' } }), false)
-    const inherited = { metricGlobs: [], labelFilters: new Map([['toString', ['x']]]) }
-    assert.equal(matchesSelector(inherited, { metricId: 'm', labels: {} }), false)
   })
 
   it('refuse what can be no metric', () => {

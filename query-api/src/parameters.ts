@@ -5,9 +5,8 @@
  * Lists may be repeated, comma-separated, or both: `agg=min&agg=max` and `agg=min,max` are the same.
  */
 import { ApiError } from '@minutely/schema/error-catalogue'
-import { labelNameLengthMax, labelNamePattern, labelValueBytesMax } from '@minutely/schema/limits'
 
-/** `label.<name>=value`, so that labels cannot clash with the names of other parameters. */
+/** `label.<name>=value` (label-filter.ts). */
 export const labelPrefix = 'label.'
 const listLengthMax = 200
 
@@ -64,24 +63,16 @@ export class Parameters {
     return word
   }
 
-  /** Label name -> accepted values: values of one name are alternatives, names add up. Never split at commas. */
-  labelFilters(): ReadonlyMap<string, readonly string[]> {
-    const filters = new Map<string, readonly string[]>()
-    for (const [name, values] of this.#values) {
-      if (!name.startsWith(labelPrefix)) continue
-      const label = name.slice(labelPrefix.length)
-      if (label.length > labelNameLengthMax || !labelNamePattern.test(label)) {
-        throw invalid(name, `does not name a label; names match ${labelNamePattern.source}`)
-      }
-      for (const value of values) {
-        const bytes = Buffer.byteLength(value)
-        if (bytes === 0 || bytes > labelValueBytesMax || value.includes('\0')) {
-          throw invalid(name, `has a value of ${bytes} bytes, it must be 1 to ${labelValueBytesMax} without NUL`)
-        }
-      }
-      filters.set(label, values)
-    }
-    return filters
+  /** All values of a parameter that may stand more than once, never split at commas; empty when absent. */
+  repeated(name: string): readonly string[] {
+    return this.#values.get(name) ?? []
+  }
+
+  /** Those that are called `label.<name>`. */
+  labels(): { readonly parameter: string; readonly label: string; readonly values: readonly string[] }[] {
+    return [...this.#values]
+      .filter(([name]) => name.startsWith(labelPrefix))
+      .map(([parameter, values]) => ({ parameter, label: parameter.slice(labelPrefix.length), values }))
   }
 }
 
@@ -95,7 +86,7 @@ export function show(text: string): string {
 }
 
 function unknownParameter(name: string, known: readonly string[]): ApiError {
-  const shown = known.map((candidate) => (candidate === labelPrefix ? 'label.<name>' : candidate))
+  const shown = known.filter((candidate) => candidate !== labelPrefix)
   return invalid(
     name,
     shown.length === 0 ? 'is unknown; this route has none' : `is unknown; there are ${shown.join(', ')}`,

@@ -307,6 +307,24 @@ describe('lists', () => {
     assert.deepEqual(await find('_eb'), [])
   })
 
+  it('finds servers and series by metric and label', async () => {
+    const found = async (query: string): Promise<string[]> =>
+      serversAnswer.parse((await json(`/v1/servers?${query}`)).body).servers.map(({ serverId }) => serverId)
+    assert.deepEqual(await found('metricId=system.cpu.*&label=mode:s*'), ['web-1'])
+    assert.deepEqual(await found('metricId=system.cpu.*&label=mode:!system'), ['Web-2', 'web-1'])
+    assert.deepEqual(await found('label=i:3'), ['big'])
+    assert.deepEqual(await found('metricId=m&label=i:!*'), [])
+    assert.deepEqual(await found('metricId=secret'), [])
+    const { metrics } = metricsAnswer.parse((await json('/v1/servers/web-1/metrics?label=mode:!user')).body)
+    assert.deepEqual(
+      metrics.map(({ metricId, labels }) => [metricId, labels['mode']]),
+      [
+        ['disk_used', undefined],
+        ['system.cpu.utilization', 'system'],
+      ],
+    )
+  })
+
   it('refuses a cursor that is none', async () => {
     for (const cursor of ['x', 'WzEsIiBcdTAwMDAiXQ', 'WzIsImEiXQ']) {
       assert.equal((await json(`/v1/servers?cursor=${cursor}`)).status, 400)

@@ -9,7 +9,7 @@ import { roundStepFor, type TimeRange } from './time-range.ts'
 export function tooManySeries(matched: number, seriesMax: number): ApiError {
   return new ApiError(
     'too-many-series',
-    `The question matches ${matched} series, one answer holds at most ${seriesMax}; narrow it by metricId or label.<name>`,
+    `The question matches ${matched} series, one answer holds at most ${seriesMax}; narrow it by metricId or label`,
     { details: { matchedSeries: matched, seriesMax } },
   )
 }

@@ -5,7 +5,8 @@
 import { metricIdLengthMax, metricIdPattern, serverIdLengthMax, serverIdPattern } from '@minutely/schema/limits'
 import { type Aggregation, aggregations } from '@minutely/schema/query-wire'
 import type { QueryConfig } from './config.ts'
-import { invalid, labelPrefix, Parameters, show } from './parameters.ts'
+import { labelParameters } from './label-filter.ts'
+import { invalid, Parameters, show } from './parameters.ts'
 import { readSelector, type SeriesSelector } from './series-selector.ts'
 import { readTimeRange, type TimeRange } from './time-range.ts'
 
@@ -34,7 +35,7 @@ export interface MetricQuestion extends RangeQuestion {
   readonly quantiles: readonly number[]
 }
 
-const rangeParameters = ['from', 'to', 'stepMs', 'agg', labelPrefix]
+const rangeParameters = ['from', 'to', 'stepMs', 'agg', ...labelParameters]
 export const serverRangeParameters: readonly string[] = ['metricId', ...rangeParameters]
 export const metricRangeParameters: readonly string[] = [...rangeParameters, 'limit', 'order', 'quantile']
 

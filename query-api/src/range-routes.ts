@@ -24,7 +24,8 @@ import type { PointBudget } from './range-limits.ts'
 import { readMetricQuestion, readServerId, readServerQuestion } from './range-question.ts'
 import { readMetric } from './read-metric.ts'
 import { readRange } from './read-range.ts'
-import { listMetrics, listServers, readServersQuestion, serversParameters } from './servers.ts'
+import { readSelector } from './series-selector.ts'
+import { listMetrics, listServers, readServersQuestion, serverMetricsParameters, serversParameters } from './servers.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
 
 export interface RouteDeps {
@@ -69,9 +70,9 @@ export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, d
     return run(reply, (session) => listServers(question, session))
   })
   app.get('/v1/servers/:serverId/metrics', async (request: ServerRequest, reply) => {
-    new Parameters(request.query, [])
+    const selector = readSelector(new Parameters(request.query, serverMetricsParameters))
     const serverId = readServerId(request.params.serverId)
-    return run(reply, (session) => listMetrics(serverId, session))
+    return run(reply, (session) => listMetrics({ serverId, selector }, session))
   })
   app.get('/v1/servers/:serverId/series', async (request: ServerRequest, reply) => {
     chooseFormat(request.headers.accept, answerFormats)

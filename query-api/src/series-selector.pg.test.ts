@@ -9,7 +9,7 @@ import { createTestApi, insertSeries } from './test-api.ts'
 it('SQL and JavaScript choose the same series', async () => {
   const { pool, reader } = await createTestApi()
   const metricIds = ['a', 'ab', 'a.b', 'a_b', 'axb', 'A.b', 'b:a/b']
-  const labelSets = [{}, { x: '1' }, { x: '2', 'y.z': '1' }, { x: "'" }, { x: '%' }]
+  const labelSets = [{}, { x: '1' }, { x: '2', 'y.z': '1' }, { x: "'" }, { x: '%' }, { x: '1_2' }, { x: '12\\' }]
   for (const metricId of metricIds) {
     for (const labels of labelSets) await insertSeries(pool, { serverId: 's', metricId, labels }, [])
   }
@@ -23,8 +23,10 @@ it('SQL and JavaScript choose the same series', async () => {
     fc.string({ unit: fc.constantFrom('a', 'b', '*', '.', '_', ':'), minLength: 1, maxLength: 5 }),
     { maxLength: 3 },
   )
-  const values = fc.array(fc.constantFrom('1', '2', "'", '%', '$1'), { minLength: 1, maxLength: 2 })
-  const filters = fc.array(fc.tuple(fc.constantFrom('x', 'y.z', 'toString'), values), { maxLength: 2 })
+  const part = fc.string({ unit: fc.constantFrom('1', '2', "'", '%', '_', '\\'), maxLength: 2 })
+  const patterns = fc.array(fc.array(part, { minLength: 1, maxLength: 3 }), { maxLength: 2 })
+  const filter = fc.record({ accepted: patterns, refused: patterns })
+  const filters = fc.array(fc.tuple(fc.constantFrom('x', 'y.z', 'toString'), filter), { maxLength: 2 })
   await fc.assert(
     fc.asyncProperty(globs, filters, async (metricGlobs, pairs) => {
       const selector = { metricGlobs, labelFilters: new Map(pairs) }

@@ -1,17 +1,18 @@
 /**
  * Which series a question is about: metric names or globs (`*` is any number of characters; none given is all) and
- * label filters. The same rule twice, as SQL over the dictionary and in JavaScript over open minutes;
+ * label filters (label-filter.ts). The same rule twice, as SQL over the dictionary and in JavaScript over open minutes;
  * series-selector.pg.test.ts holds the two against each other.
  */
 import { matchesGlob } from '@minutely/lib/metric-glob'
 import { metricIdLengthMax, metricIdPattern } from '@minutely/schema/limits'
 import type { SeriesRef } from '@minutely/schema/series-identity'
+import { type LabelFilters, labelsSql, matchesLabels, readLabelFilters } from './label-filter.ts'
 import { invalid, type Parameters, show } from './parameters.ts'
 
 export interface SeriesSelector {
   /** Empty: every metric. */
   readonly metricGlobs: readonly string[]
-  readonly labelFilters: ReadonlyMap<string, readonly string[]>
+  readonly labelFilters: LabelFilters
 }
 
 export function readSelector(parameters: Parameters): SeriesSelector {
@@ -22,17 +23,13 @@ export function readSelector(parameters: Parameters): SeriesSelector {
       throw invalid('metricId', `is ${show(glob)}; a metric name matches ${metricIdPattern.source}, * may stand in it`)
     }
   }
-  return { metricGlobs, labelFilters: parameters.labelFilters() }
+  return { metricGlobs, labelFilters: readLabelFilters(parameters) }
 }
 
 export function matchesSelector(selector: SeriesSelector, series: SeriesRef): boolean {
   const { metricGlobs, labelFilters } = selector
   if (metricGlobs.length > 0 && !metricGlobs.some((glob) => matchesGlob(glob, series.metricId))) return false
-  for (const [name, values] of labelFilters) {
-    const value = Object.hasOwn(series.labels, name) ? series.labels[name] : undefined
-    if (value === undefined || !values.includes(value)) return false
-  }
-  return true
+  return matchesLabels(labelFilters, series.labels)
 }
 
 /** A condition on table series; appends its values to `values`, whose places it names. */
@@ -48,10 +45,7 @@ export function selectorSql(selector: SeriesSelector, values: unknown[]): string
     if (patterns.length > 0) alternatives.push(`metric_id like any(${place(patterns)}::text[])`)
     conditions.push(`(${alternatives.join(' or ')})`)
   }
-  for (const [name, accepted] of labelFilters) {
-    conditions.push(`labels ->> ${place(name)}::text = any(${place(accepted)}::text[])`)
-  }
-  return conditions.join(' and ')
+  return [...conditions, ...labelsSql(labelFilters, values)].join(' and ')
 }
 
 /** LIKE's own wildcards stand for themselves. */

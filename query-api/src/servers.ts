@@ -11,45 +11,61 @@ import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
 import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
-import { assertServerExists, compareSeries, orderedLabels } from './dictionary.ts'
+import { assertServerExists, compareSeries, condition, orderedLabels } from './dictionary.ts'
+import { labelParameters } from './label-filter.ts'
 import { invalid, type Parameters, show } from './parameters.ts'
+import { readSelector, type SeriesSelector, selectorSql } from './series-selector.ts'
 import type { StoreSession } from './store-session.ts'
 
 export interface ServersQuestion {
   /** Part of the server id, in any case. */
   readonly query: string | undefined
+  /** Servers that have such a series; undefined: all. */
+  readonly selector: SeriesSelector | undefined
   readonly limit: number
   readonly afterServerId: string | undefined
 }
 
-export const serversParameters: readonly string[] = ['query', 'limit', 'cursor']
+export const serversParameters: readonly string[] = ['query', 'metricId', ...labelParameters, 'limit', 'cursor']
+export const serverMetricsParameters: readonly string[] = ['metricId', ...labelParameters]
 export const serversLimit = { min: 1, max: 1000, default: 100 } as const
 const cursorVersion = 1
 
 export function readServersQuestion(parameters: Parameters): ServersQuestion {
   const cursor = parameters.single('cursor')
-  const query = parameters.single('query')
-  // Postgres takes no NUL in a text, and no server id has any of the others.
-  if (query !== undefined && /\p{Cc}/u.test(query)) {
-    throw invalid('query', `is ${show(query)}; a server id has no control characters`)
-  }
+  const selector = readSelector(parameters)
+  const isSelective = selector.metricGlobs.length > 0 || selector.labelFilters.size > 0
   return {
-    query,
+    query: readQuery(parameters),
+    selector: isSelective ? selector : undefined,
     limit: parameters.integer('limit', serversLimit),
     afterServerId: cursor === undefined ? undefined : decodeCursor(cursor),
   }
 }
 
+/** Part of an id, for `ilike`. */
+export function readQuery(parameters: Parameters): string | undefined {
+  const query = parameters.single('query')
+  // Postgres takes no NUL in a text, and no id has any of the others.
+  if (query === undefined || !/\p{Cc}/u.test(query)) return query
+  throw invalid('query', `is ${show(query)}; an id has no control characters`)
+}
+
 export async function listServers(question: ServersQuestion, session: StoreSession): Promise<ServersAnswer> {
-  const { query, limit, afterServerId } = question
-  const pattern = query === undefined ? null : `%${query.replace(/[\\%_]/g, '\\$&')}%`
+  const { query, selector, limit, afterServerId } = question
+  const values: unknown[] = [containsPattern(query), afterServerId ?? null, limit + 1]
+  const hasSeries =
+    selector === undefined
+      ? 'true'
+      : `exists (select from series where series.tenant_id = server.tenant_id and series.server_id = server.server_id
+           and ${selectorSql(selector, values)})`
   const { rows } = await session.client.query<ServerRow>(
     `select server_id, first_seen_at, last_seen_at,
        (select count(*)::integer from series where series.tenant_id = server.tenant_id and series.server_id = server.server_id) as n
      from server
-     where ($1::text is null or server_id ilike $1) and ($2::text is null or server_id > $2)
+     where ($1::text is null or server_id ilike $1) and ($2::text is null or server_id > $2) and ${hasSeries}
      order by server_id limit $3`,
-    [pattern, afterServerId ?? null, limit + 1],
+    values,
   )
   const page = rows.slice(0, limit)
   const last = page.at(-1)
@@ -64,11 +80,21 @@ export async function listServers(question: ServersQuestion, session: StoreSessi
   }
 }
 
-export async function listMetrics(serverId: string, session: StoreSession): Promise<MetricsAnswer> {
+/** Null: any. */
+export function containsPattern(query: string | undefined): string | null {
+  return query === undefined ? null : `%${query.replace(/[\\%_]/g, '\\$&')}%`
+}
+
+export async function listMetrics(
+  question: { readonly serverId: string; readonly selector: SeriesSelector },
+  session: StoreSession,
+): Promise<MetricsAnswer> {
   const { client } = session
+  const { serverId } = question
+  const { where, values } = condition(question)
   const { rows } = await client.query<MetricRow>(
-    'select series_id, metric_id, labels, first_seen_at from series where server_id = $1',
-    [serverId],
+    `select series_id, metric_id, labels, first_seen_at from series where ${where}`,
+    values,
   )
   if (rows.length === 0) await assertServerExists(client, serverId)
   const newestMs = await newestMinutes(

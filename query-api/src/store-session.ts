@@ -74,7 +74,7 @@ export async function inStoreSession<T>(
   const timeout = new ApiError(
     'query-timeout',
     `The question took longer than ${timeoutMs} ms and was stopped; ask for a shorter range or fewer series ` +
-      '(metricId, label.<name>), or raise MINUTELY_QUERY_TIMEOUT_MS',
+      '(metricId, label), or raise MINUTELY_QUERY_TIMEOUT_MS',
     { retryAfterS: 5 },
   )
   const cancelDeadline = deps.clock.schedule(timeoutMs, () => deadline.abort(timeout))

@@ -75,6 +75,8 @@ test('workspaces import only what lies below them', () => {
       if (entries !== undefined && !entries.includes(entry) && !isInside) {
         return [`${place}: of ${workspace} only ${entries.join(', ')} may be imported`]
       }
+      // The one module of values there: it imports nothing.
+      if (specifier === '@minutely/schema/metric-unit') return []
       if (file.area === 'dashboard' && !isTypeOnly) return [`${place}: use import type, or the bundle gets zod`]
       return []
     })

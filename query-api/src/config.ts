@@ -32,6 +32,21 @@ export const querySettings = {
     unit: 'series',
     description: 'Most series in one answer',
   },
+  summarySeriesMax: {
+    name: 'QUERY_SUMMARY_SERIES_MAX',
+    shape: integer({ min: 1, max: 1_000_000 }),
+    default: '50000',
+    unit: 'series',
+    description:
+      'Most series that one summary or one answer of latest values is made of; about 500 bytes each meanwhile',
+  },
+  minutesMax: {
+    name: 'QUERY_MINUTES_MAX',
+    shape: integer({ min: 1000, max: 1_000_000_000_000 }),
+    default: '50000000',
+    unit: 'minutes',
+    description: 'Most stored minutes (series x minutes of the range) that one summary reads',
+  },
   pointsMax: {
     name: 'QUERY_POINTS_MAX',
     shape: integer({ min: 1000, max: 20_000_000 }),

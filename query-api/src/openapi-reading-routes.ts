@@ -1,86 +1,29 @@
 /** The routes that read, for the OpenAPI document: lists, ranges and live streams. */
-import type { ErrorId } from '@minutely/schema/error-catalogue'
 import {
-  aggregations,
   liveMinute,
   liveProgress,
   liveReset,
   liveStatus,
-  metricSeriesAnswer,
   metricsAnswer,
   seriesAnswer,
   serversAnswer,
   storageAnswer,
 } from '@minutely/schema/query-wire'
-import { metricId, serverId } from '@minutely/schema/sample-wire'
+import { serverId } from '@minutely/schema/sample-wire'
 import { z } from 'zod'
 import type { ZodOpenApiContentObject } from 'zod-openapi'
 import type { RouteDescription } from './openapi-routes.ts'
-import { serversLimit } from './servers.ts'
-
-const startMs = 1_764_028_800_000
-const instant = z
-  .string()
-  .describe('ms since the epoch, RFC 3339 with an offset, `now`, or before now: `-15m` (units s, m, h, d, w)')
-
-const labelFilter = z
-  .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_./-]*:./))
-  .optional()
-  .describe(
-    'Label filters `name:value`, repeatable: values of one label are alternatives, labels add up. `*` in a value is any number of ' +
-      'characters, a leading `!` turns it round (`cpu.mode:!idle`), `device:!*` is series without that label; `\\` before `*`, `!` or ' +
-      '`\\` makes it plain. `label.<name>=<value>` is exactly that value',
-  )
-  .meta({ example: ['cpu.mode:user'] })
-const metricGlobs = z
-  .array(z.string())
-  .optional()
-  .describe('Names or globs (`system.cpu.*`), repeated or comma-separated; default all')
-
-const rangeQuery = {
-  from: instant.optional().meta({ example: '-1h' }),
-  to: instant.optional().meta({ example: 'now' }),
-  stepMs: z.int().multipleOf(60_000).optional().describe('Default: a round step that gives about 720 steps at most'),
-  agg: z.array(z.enum(aggregations)).optional().describe('Repeated or comma-separated; default all five'),
-  label: labelFilter,
-}
-const rangeErrors: readonly ErrorId[] = [
-  'parameter-invalid',
-  'range-invalid',
-  'not-acceptable',
-  'too-many-series',
-  'step-too-fine',
-  'too-many-points',
-  'query-timeout',
-  'overloaded',
-  'stored-hour-unreadable',
-  'store-unavailable',
-]
-const rangeHeaders = {
-  ETag: { schema: { type: 'string' as const }, description: 'Changes when the answer does, late data included' },
-}
-const exampleColumns = { min: [0.1, null], max: [0.9, null], avg: [0.45, null], sum: [27, null], count: [60, null] }
-const exampleAnswer = {
+import {
+  exampleAnswer,
+  labelFilter,
+  metricGlobs,
+  rangeContent,
+  rangeErrors,
+  rangeHeaders,
+  rangeQuery,
   startMs,
-  endMs: startMs + 120_000,
-  stepMs: 60_000,
-  completeThroughMs: startMs + 60_000,
-  provisionalFromMs: startMs + 60_000,
-  series: [{ metricId: 'system.cpu.utilization', labels: { 'cpu.mode': 'user' }, ...exampleColumns }],
-}
-
-function rangeContent(schema: z.ZodType, example: unknown): ZodOpenApiContentObject {
-  return {
-    'application/json': { schema, example },
-    'application/x-ndjson': {
-      schema: { type: 'string', description: 'The answer without `series` as the first line, then a line per series' },
-    },
-    'text/csv': {
-      schema: { type: 'string', description: 'A line per series and step that has data' },
-      example: `metricId,labels,timeMs,provisional,avg\r\nsystem.cpu.utilization,"{""cpu.mode"":""user""}",${startMs},false,0.45\r\n`,
-    },
-  }
-}
+} from './openapi-shared.ts'
+import { serversLimit } from './servers.ts'
 
 function events(description: string, shapes: readonly z.ZodType[]): ZodOpenApiContentObject {
   return { 'text/event-stream': { schema: z.union(shapes as [z.ZodType, z.ZodType]).describe(description) } }
@@ -198,38 +141,6 @@ const ranges: readonly RouteDescription[] = [
       headers: rangeHeaders,
     },
     errors: [...rangeErrors, 'server-not-found'],
-  },
-  {
-    path: '/v1/metrics/{metricId}/series',
-    method: 'get',
-    operationId: 'readMetricRange',
-    tag: 'ranges',
-    summary: 'A range of one metric across servers, columnar',
-    parameters: {
-      path: z.object({ metricId }),
-      query: z.object({
-        ...rangeQuery,
-        limit: z.int().min(1).optional().describe('Most series to answer, default 100'),
-        order: z
-          .string()
-          .optional()
-          .describe('`serverId` (default), or an aggregation of the whole range, `:desc` (default) or `:asc`')
-          .meta({ example: 'max:desc' }),
-        quantile: z.array(z.number().min(0).max(1)).optional().describe('Of avg across all matching series, per step'),
-      }),
-    },
-    answer: {
-      status: '200',
-      description: 'The range',
-      content: rangeContent(metricSeriesAnswer, {
-        ...exampleAnswer,
-        matchedSeriesCount: 1,
-        quantiles: [{ quantile: 0.95, avg: [0.45, null] }],
-        series: exampleAnswer.series.map((series) => ({ serverId: 'web-17', ...series })),
-      }),
-      headers: rangeHeaders,
-    },
-    errors: [...rangeErrors, 'metric-not-found'],
   },
 ]
 

@@ -3,6 +3,7 @@ import type { ErrorId } from '@minutely/schema/error-catalogue'
 import { avroContentType, columnsRequest, rowsRequest, samplesAnswer } from '@minutely/schema/sample-wire'
 import { z } from 'zod'
 import type { ZodOpenApiContentObject, ZodOpenApiHeadersObject, ZodOpenApiParameters } from 'zod-openapi'
+import { fleetRoutes } from './openapi-fleet-routes.ts'
 import { readingRoutes } from './openapi-reading-routes.ts'
 
 export interface RouteDescription {
@@ -157,4 +158,4 @@ const operation: readonly RouteDescription[] = [
   },
 ]
 
-export const routeDescriptions: readonly RouteDescription[] = [samples, ...readingRoutes, ...operation]
+export const routeDescriptions: readonly RouteDescription[] = [samples, ...readingRoutes, ...fleetRoutes, ...operation]

@@ -8,11 +8,14 @@ import { aggregations } from '@minutely/schema/query-wire'
 import Fastify from 'fastify'
 import { Registry } from 'prom-client'
 import { type QueryConfig, querySettings } from './config.ts'
+import { metricListParameters } from './metrics-list.ts'
 import { openApiDocument } from './openapi.ts'
 import { labelPrefix } from './parameters.ts'
 import { metricRangeParameters, serverRangeParameters } from './range-question.ts'
+import { latestParameters } from './read-latest.ts'
 import { serverMetricsParameters, serversParameters } from './servers.ts'
 import { createQueryApi } from './service.ts'
+import { summaryParameters } from './summary-question.ts'
 
 interface Operation {
   readonly operationId: string
@@ -96,6 +99,9 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(queryNames('/v1/servers/{serverId}/metrics'), named(serverMetricsParameters))
     assert.deepEqual(queryNames('/v1/servers/{serverId}/series'), named(serverRangeParameters))
     assert.deepEqual(queryNames('/v1/metrics/{metricId}/series'), named(metricRangeParameters))
+    assert.deepEqual(queryNames('/v1/metrics'), named(metricListParameters))
+    assert.deepEqual(queryNames('/v1/metrics/{metricId}/summary'), named(summaryParameters))
+    assert.deepEqual(queryNames('/v1/latest'), named(latestParameters))
     assert.ok(openApiDocument().includes(JSON.stringify(aggregations)))
   })
 

@@ -143,7 +143,8 @@ export function csvField(text: string): string {
 /** A write to the socket below this many characters costs more than it carries. */
 const pieceCharactersMin = 65_536
 
-function* gather(pieces: Iterable<string>): Generator<string> {
+/** Into pieces worth a write. */
+export function* gather(pieces: Iterable<string>): Generator<string> {
   let gathered = ''
   for (const piece of pieces) {
     gathered += piece

@@ -35,15 +35,21 @@ export interface MetricQuestion extends RangeQuestion {
   readonly quantiles: readonly number[]
 }
 
-const rangeParameters = ['from', 'to', 'stepMs', 'agg', ...labelParameters]
+export const rangeParameters: readonly string[] = ['from', 'to', 'stepMs', 'agg', ...labelParameters]
 export const serverRangeParameters: readonly string[] = ['metricId', ...rangeParameters]
-export const metricRangeParameters: readonly string[] = [...rangeParameters, 'limit', 'order', 'quantile']
+export const metricRangeParameters: readonly string[] = [...rangeParameters, 'limit', 'order', 'by', 'quantile']
 
 const quantilesMax = 10
 const metricLimitDefault = 100
-const orders = ['serverId', ...aggregations.flatMap((name) => [name, `${name}:desc`, `${name}:asc`] as const)] as const
+/** `top` and `bottom` are by what `by` says; `max` and the like say both at once. */
+export const metricOrders = [
+  'serverId',
+  'top',
+  'bottom',
+  ...aggregations.flatMap((name) => [name, `${name}:desc`, `${name}:asc`] as const),
+] as const
 
-interface Asked {
+export interface Asked {
   readonly query: unknown
   readonly nowMs: number
   readonly config: QueryConfig
@@ -57,8 +63,6 @@ export function readServerQuestion(serverId: string, asked: Asked): ServerQuesti
 export function readMetricQuestion(metricId: string, asked: Asked): MetricQuestion {
   const parameters = new Parameters(asked.query, metricRangeParameters)
   const question = readRangeQuestion(parameters, asked)
-  const word = parameters.word('order', orders) ?? 'serverId'
-  const [by, direction] = word.split(':') as [SeriesOrder['by'], string?]
   return {
     ...question,
     metricId: readMetricId(metricId),
@@ -68,23 +72,37 @@ export function readMetricQuestion(metricId: string, asked: Asked): MetricQuesti
       max: asked.config.seriesMax,
       default: Math.min(metricLimitDefault, asked.config.seriesMax),
     }),
-    order: { by, descending: by !== 'serverId' && direction !== 'asc' },
+    order: readOrder(parameters),
     quantiles: readQuantiles(parameters),
   }
 }
 
-function readRangeQuestion(parameters: Parameters, asked: Asked): RangeQuestion {
-  const wanted = parameters.list('agg')
-  const unknown = wanted.find((name) => !(aggregations as readonly string[]).includes(name))
-  if (unknown !== undefined) throw invalid('agg', `is ${show(unknown)}, it must be of ${aggregations.join(', ')}`)
+function readOrder(parameters: Parameters): SeriesOrder {
+  const word = parameters.word('order', metricOrders) ?? 'serverId'
+  const by = parameters.word('by', aggregations)
+  if (word === 'top' || word === 'bottom') return { by: by ?? 'avg', descending: word === 'top' }
+  if (by !== undefined) throw invalid('by', `goes with order=top or order=bottom, not with order=${word}`)
+  const [named, direction] = word.split(':') as [SeriesOrder['by'], string?]
+  return { by: named, descending: named !== 'serverId' && direction !== 'asc' }
+}
+
+export function readRangeQuestion(parameters: Parameters, asked: Asked): RangeQuestion {
   return {
     selector: readSelector(parameters),
     range: readTimeRange(parameters, { nowMs: asked.nowMs, rangeDaysMax: asked.config.rangeDaysMax }),
-    aggregations: aggregations.filter((name) => wanted.length === 0 || wanted.includes(name)),
+    aggregations: readAggregations(parameters),
   }
 }
 
-function readQuantiles(parameters: Parameters): number[] {
+/** All of them when none is named. */
+export function readAggregations(parameters: Parameters): Aggregation[] {
+  const wanted = parameters.list('agg')
+  const unknown = wanted.find((name) => !(aggregations as readonly string[]).includes(name))
+  if (unknown !== undefined) throw invalid('agg', `is ${show(unknown)}, it must be of ${aggregations.join(', ')}`)
+  return aggregations.filter((name) => wanted.length === 0 || wanted.includes(name))
+}
+
+export function readQuantiles(parameters: Parameters): number[] {
   const texts = parameters.list('quantile')
   if (texts.length > quantilesMax)
     throw invalid('quantile', `has ${texts.length} items, at most ${quantilesMax} are read`)
@@ -103,7 +121,7 @@ export function readServerId(serverId: string): string {
   )
 }
 
-function readMetricId(metricId: string): string {
+export function readMetricId(metricId: string): string {
   if (metricId.length <= metricIdLengthMax && metricIdPattern.test(metricId)) return metricId
   throw invalid(
     'metricId',

@@ -3,11 +3,8 @@
  * parameters, runs the question, sets headers; what an answer holds is decided elsewhere.
  *
  * Each question runs under a signal that fires when its client goes away or the service stops, so that nothing is
- * computed for nobody. A client that has not read its answer within answerTimeoutMs is cut off, however it trickles: until
- * then the answer's points are the budget's, and a few such clients would have all of them. Range answers have an ETag and are to be revalidated each time (`no-cache`): late data may change
- * what was final.
+ * computed for nobody.
  */
-import { Readable } from 'node:stream'
 import type { Clock } from '@minutely/lib/clock'
 import type { LiveReader } from '@minutely/lib/live/live-channel'
 import type { Pool } from '@minutely/lib/postgres/pool'
@@ -24,6 +21,7 @@ import type { PointBudget } from './range-limits.ts'
 import { readMetricQuestion, readServerId, readServerQuestion } from './range-question.ts'
 import { readMetric } from './read-metric.ts'
 import { readRange } from './read-range.ts'
+import { sendAnswer } from './send-answer.ts'
 import { readSelector } from './series-selector.ts'
 import { listMetrics, listServers, readServersQuestion, serverMetricsParameters, serversParameters } from './servers.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
@@ -49,20 +47,10 @@ export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, d
   const asked = (request: FastifyRequest) => ({ query: request.query, nowMs: clock.nowMs(), config })
   const send = (request: FastifyRequest, reply: FastifyReply, answer: RangeAnswer): FastifyReply => {
     metrics.points.inc(answer.matrix.count.length)
-    holdWhileSent(reply, answer)
-    return sendRange(request, reply, answer)
-  }
-  const holdWhileSent = ({ raw }: FastifyReply, answer: RangeAnswer): void => {
-    // The client may have gone between the answer and here.
-    if (raw.destroyed || raw.closed) {
-      answer.release()
-      return
-    }
-    const cancelDeadline = clock.schedule(config.answerTimeoutMs, () => raw.destroy())
-    raw.once('close', () => {
-      cancelDeadline()
-      answer.release()
-    })
+    const format = chooseFormat(request.headers.accept, answerFormats)
+    const pieces = () => encodeAnswer(answer, format)
+    const sent = { format, etag: etagOf(answer, format), pieces, release: () => answer.release() }
+    return sendAnswer({ request, reply }, sent, { clock, answerTimeoutMs: config.answerTimeoutMs })
   }
 
   app.get('/v1/servers', async (request, reply) => {
@@ -129,22 +117,6 @@ export function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSigna
     if (!reply.raw.writableFinished) gone.abort(new ApiError('request-invalid', 'The client closed its connection'))
   })
   return AbortSignal.any([gone.signal, stopping])
-}
-
-function sendRange(request: FastifyRequest, reply: FastifyReply, answer: RangeAnswer): FastifyReply {
-  const format = chooseFormat(request.headers.accept, answerFormats)
-  const etag = etagOf(answer, format)
-  reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'accept')
-  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
-  const charset = format === 'text/csv' ? '; charset=utf-8; header=present' : '; charset=utf-8'
-  return reply.header('content-type', format + charset).send(Readable.from(encodeAnswer(answer, format)))
-}
-
-/** Weak comparison, RFC 9110 section 13.1.2. */
-function matchesEtag(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false
-  const opaque = (tag: string): string => tag.trim().replace(/^W\//, '')
-  return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some((tag) => opaque(tag) === opaque(etag))
 }
 
 /** Counts what was answered; a client that went away as 499. Live streams count when they end. */

@@ -80,7 +80,11 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
   }
 }
 
-async function readMatrix(rows: readonly StoredSeries[], range: TimeRange, deps: MetricDeps): Promise<StepMatrix> {
+export async function readMatrix(
+  rows: readonly StoredSeries[],
+  range: TimeRange,
+  deps: MetricDeps,
+): Promise<StepMatrix> {
   const matrix = new StepMatrix(rows.length, range)
   const rowOf = new Map(rows.map(({ seriesId }, row) => [seriesId, row]))
   const isOrdered = range.stepMs > minuteMs

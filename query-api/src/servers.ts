@@ -117,7 +117,7 @@ export async function listMetrics(
  * are not are then looked for everywhere, newest partition first, and after that in the blocks: what is packed and dropped in between
  * is then found there.
  */
-async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): Promise<Map<number, number>> {
+export async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): Promise<Map<number, number>> {
   const newestMs = new Map<number, number>()
   const lookFor = async (missing: readonly number[], bound: string): Promise<void> => {
     if (missing.length === 0) return
@@ -197,14 +197,15 @@ interface MetricRow {
   first_seen_at: Date
 }
 
-export function encodeCursor(serverId: string): string {
-  return Buffer.from(JSON.stringify([cursorVersion, serverId])).toString('base64url')
+/** Of the last entry of a page, by its id. */
+export function encodeCursor(id: string): string {
+  return Buffer.from(JSON.stringify([cursorVersion, id])).toString('base64url')
 }
 
-export function decodeCursor(cursor: string): string {
+export function decodeCursor(cursor: string, idPattern = serverIdPattern): string {
   try {
-    const [version, serverId] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [unknown, unknown]
-    if (version === cursorVersion && typeof serverId === 'string' && serverIdPattern.test(serverId)) return serverId
+    const [version, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [unknown, unknown]
+    if (version === cursorVersion && typeof id === 'string' && idPattern.test(id)) return id
   } catch {
     // Falls through to the one answer for all that is no cursor of ours.
   }

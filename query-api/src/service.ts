@@ -13,6 +13,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { QueryConfig } from './config.ts'
 import { registerDashboard } from './dashboard-files.ts'
+import { registerFleetRoutes } from './fleet-routes.ts'
 import { registerLiveRoutes } from './live-routes.ts'
 import { LiveViewers } from './live-viewers.ts'
 import { createQueryMetrics } from './metrics.ts'
@@ -63,6 +64,7 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
       const routeDeps = { ...deps, metrics, budget, stopping: stopping.signal }
       registerRangeRoutes(app, config, routeDeps)
       registerStorageRoutes(app, config, routeDeps)
+      registerFleetRoutes(app, config, routeDeps)
       registerLiveRoutes(app, config, { ...routeDeps, viewers, feeds })
       await registerDashboard(app, deps.dashboardDir)
       // A server that closes waits for its answers to end; live streams only end when told to.

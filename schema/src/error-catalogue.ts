@@ -23,6 +23,7 @@ export const errorCatalogue = {
   'too-many-points': { status: 422, title: 'The answer would hold more points than one answer may' },
   'step-too-fine': { status: 422, title: 'Of all of the range only coarser steps have data' },
   'too-many-series': { status: 422, title: 'The question matches more series than one answer may' },
+  'too-many-minutes': { status: 422, title: 'The question would read more stored minutes than one question may' },
   'server-not-found': { status: 404, title: 'No server of this id has sent samples' },
   'metric-not-found': { status: 404, title: 'No server has sent this metric' },
   'not-acceptable': { status: 406, title: 'The Accept header names no format this answer exists in' },

@@ -3,6 +3,7 @@
  * and answers may grow fields. Instants are ms since the epoch, intervals half-open.
  */
 import { z } from 'zod'
+import { units } from './metric-unit.ts'
 import { metricId, serverId } from './sample-wire.ts'
 
 const anyLabels = z.record(z.string(), z.string())
@@ -31,6 +32,27 @@ export const metricEntry = z
   .meta({ id: 'MetricEntry' })
 
 export const metricsAnswer = z.object({ serverId, metrics: z.array(metricEntry) }).meta({ id: 'MetricsAnswer' })
+
+export const metricListEntry = z
+  .object({
+    metricId,
+    unit: z.enum(units).describe('Told from the id, `number` when nothing is known'),
+    serverCount: z.int(),
+    seriesCount: z.int(),
+    firstSeenMs: z.int(),
+    lastSeenMs: z
+      .int()
+      .nullable()
+      .describe(
+        'End of the newest stored minute of any of its series, completeThroughMs at most; null when it is of no recent minute and ' +
+          'has too many series to look through',
+      ),
+  })
+  .meta({ id: 'MetricListEntry' })
+
+export const metricListAnswer = z
+  .object({ completeThroughMs: z.int(), metrics: z.array(metricListEntry), nextCursor: z.string().nullable() })
+  .meta({ id: 'MetricListAnswer' })
 
 export const aggregations = ['min', 'max', 'avg', 'sum', 'count'] as const
 export type Aggregation = (typeof aggregations)[number]
@@ -75,6 +97,70 @@ export const metricSeriesAnswer = seriesAnswer
   })
   .meta({ id: 'MetricSeriesAnswer' })
 
+const statistics = z.object({
+  min: column.optional(),
+  max: column.optional(),
+  avg: column.optional(),
+  sum: column.optional(),
+  count: column.optional(),
+})
+
+export const summaryPers = ['server', 'series'] as const
+export type SummaryPer = (typeof summaryPers)[number]
+
+/** `GET /v1/metrics/{metricId}/summary`: the same, put together. One slot per step from startMs. */
+export const metricSummaryAnswer = seriesAnswer
+  .omit({ series: true })
+  .extend({
+    metricId,
+    unit: z.enum(units),
+    by: z.enum(aggregations).describe("Which aggregation of a step is a server's (or series') value"),
+    per: z.enum(summaryPers),
+    matchedSeriesCount: z.int(),
+    matchedServerCount: z.int(),
+    samples: statistics.describe('Over every sample alike: a server that sends more counts more'),
+    across: statistics.describe('Over one value per server (or series); count is how many have one'),
+    quantiles: z
+      .array(z.object({ quantile: z.number().min(0).max(1), values: column }))
+      .describe('Of the same values; of n sorted ones linear between the two at quantile x (n - 1)'),
+    distribution: z
+      .object({
+        bounds: z.array(z.number()).describe('Ascending; bucket i is [bounds[i], bounds[i + 1])'),
+        counts: z.array(z.array(z.int())).describe('For each bucket a column: how many of the values lie in it'),
+        below: z.array(z.int()),
+        above: z.array(z.int()).describe('At or above the last bound'),
+      })
+      .optional(),
+  })
+  .meta({ id: 'MetricSummaryAnswer' })
+
+/** `GET /v1/latest`: a table of servers, one slot a server in each column. */
+export const latestAnswer = z
+  .object({
+    completeThroughMs: z.int().describe('End of the newest closed minute; 0 before any is closed'),
+    startMs: z.int().describe('Start of the oldest minute that was looked at'),
+    endMs: z.int(),
+    servers: z.array(serverId).describe('Those that have a matching series, sorted'),
+    series: z.array(
+      z.object({
+        metricId,
+        labels: anyLabels,
+        unit: z.enum(units),
+        minutesBack: z
+          .array(z.int().nullable())
+          .describe(
+            'How many minutes before the newest closed one the value is of; null: there is none in these minutes',
+          ),
+        min: column.optional(),
+        max: column.optional(),
+        avg: column.optional(),
+        sum: column.optional(),
+        count: column.optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'LatestAnswer' })
+
 /** One minute of many series of one server, as live events carry it. Columns run parallel to `series`. */
 export const liveMinute = z
   .object({
@@ -112,9 +198,12 @@ export type ServerEntry = z.infer<typeof serverEntry>
 export type ServersAnswer = z.infer<typeof serversAnswer>
 export type MetricEntry = z.infer<typeof metricEntry>
 export type MetricsAnswer = z.infer<typeof metricsAnswer>
+export type MetricListAnswer = z.infer<typeof metricListAnswer>
 export type SeriesColumns = z.infer<typeof seriesColumns>
 export type SeriesAnswer = z.infer<typeof seriesAnswer>
 export type MetricSeriesAnswer = z.infer<typeof metricSeriesAnswer>
+export type MetricSummaryAnswer = z.infer<typeof metricSummaryAnswer>
+export type LatestAnswer = z.infer<typeof latestAnswer>
 export type LiveMinute = z.infer<typeof liveMinute>
 export type LiveStatus = z.infer<typeof liveStatus>
 

@@ -105,7 +105,7 @@ async function findRows(question: LatestQuestion, session: StoreSession, seriesM
   const where = `($1::text is null or server_id ilike $1) and ${selectorSql(question.selector, values)}`
   const { rows } = await session.client.query<FoundRow>(
     `select series_id, server_id, metric_id, labels::text as labels from series where ${where}
-     limit $${values.push(seriesMax + 1)}`,
+     order by server_id limit $${values.push(seriesMax + 1)}`,
     values,
   )
   if (rows.length <= seriesMax) return rows
@@ -122,27 +122,44 @@ interface Table {
   readonly slotOf: ReadonlyMap<number, number>
 }
 
+/** Rows come by server. */
 function tableOf(rows: readonly FoundRow[]): Table {
-  const servers = [...new Set(rows.map(({ server_id }) => server_id))].sort(compareText)
-  const columnOf = new Map(servers.map((server, column) => [server, column]))
-  const distinct = new Map<string, { series: SeriesRef; key: string }>()
-  const textOf = ({ metric_id, labels }: FoundRow): string => `${metric_id} ${labels}`
-  for (const row of rows) {
-    const text = textOf(row)
-    if (distinct.has(text)) continue
-    const series = { metricId: row.metric_id, labels: orderedLabels(JSON.parse(row.labels) as Record<string, string>) }
-    distinct.set(text, { series, key: seriesKey(series) })
+  const servers: string[] = []
+  const seriesOf = new SeriesNumbers()
+  const places = rows.map(({ series_id: seriesId, server_id: serverId, metric_id: metricId, labels }) => {
+    if (serverId !== servers.at(-1)) servers.push(serverId)
+    return { seriesId, server: servers.length - 1, number: seriesOf.numberOf(metricId, labels) }
+  })
+  const { series, rankOf } = seriesOf.sorted()
+  const slotOf = new Map<number, number>()
+  for (const { seriesId, server, number } of places) {
+    slotOf.set(seriesId, (rankOf[number] as number) * servers.length + server)
   }
-  const sorted = [...distinct].sort(([, a], [, b]) => compareText(a.key, b.key))
-  const firstSlotOf = new Map(sorted.map(([text], index) => [text, index * servers.length]))
-  return {
-    servers,
-    series: sorted.map(([, { series }]) => series),
-    slotOf: new Map(
-      rows.map((row) => [
-        row.series_id,
-        (firstSlotOf.get(textOf(row)) as number) + (columnOf.get(row.server_id) as number),
-      ]),
-    ),
+  return { servers, series, slotOf }
+}
+
+/** The different (metric, labels), numbered as they come. By metric first: a common key would be made anew for each row. */
+class SeriesNumbers {
+  readonly #numbers = new Map<string, Map<string, number>>()
+  readonly #series: SeriesRef[] = []
+
+  numberOf(metricId: string, labels: string): number {
+    const ofMetric = this.#numbers.get(metricId) ?? new Map<string, number>()
+    const known = ofMetric.get(labels)
+    if (known !== undefined) return known
+    this.#numbers.set(metricId, ofMetric.set(labels, this.#series.length))
+    return this.#series.push({ metricId, labels: orderedLabels(JSON.parse(labels) as Record<string, string>) }) - 1
+  }
+
+  /** rankOf: number -> place in `series`. */
+  sorted(): { series: SeriesRef[]; rankOf: number[] } {
+    const sorted = this.#series
+      .map((series, number) => ({ series, number, key: seriesKey(series) }))
+      .sort((a, b) => compareText(a.key, b.key))
+    const rankOf: number[] = []
+    sorted.forEach(({ number }, rank) => {
+      rankOf[number] = rank
+    })
+    return { series: sorted.map(({ series }) => series), rankOf }
   }
 }

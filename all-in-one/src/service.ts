@@ -25,6 +25,7 @@ import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { createRegistry } from '@minutely/lib/process-metrics'
 import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
 import { PostgresSampleLog } from '@minutely/lib/sample-log/postgres-sample-log'
+import { annotatorConnectionsMax } from '@minutely/query-api/config'
 import { createQueryApi } from '@minutely/query-api/service'
 import type { AllInOneConfig } from './config.ts'
 import type { Progress } from './progress.ts'
@@ -90,6 +91,9 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       )
       pools.push(reader)
 
+      const annotating = { name: 'annotate', connectionsMax: annotatorConnectionsMax, annotateAsTenantId: 1 }
+      const annotator = createPool(connection, annotating, { log })
+
       const live = new LocalLiveChannel()
       const ring = new AbsentRecentRing()
       const sampleLog = new PostgresSampleLog(config.log, {
@@ -116,6 +120,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       )
       const queryApi = createQueryApi(config.query, {
         pool: reader,
+        annotator,
         live,
         ring,
         clock,

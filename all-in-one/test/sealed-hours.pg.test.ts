@@ -49,11 +49,12 @@ async function fill(pool: Pool): Promise<void> {
   await pool.query("insert into partition_progress values ('samples', 0, 1, $1)", [new Date(nowMs)])
 }
 
-async function startQueryApi(reader: Pool) {
+async function startQueryApi({ reader, annotator }: { reader: Pool; annotator: Pool }) {
   const { query } = loadConfig({ query: allInOneSettings.query }, {})
   const [clock, registry] = [new VirtualClock(nowMs), createRegistry()]
   const deps = {
     pool: reader,
+    annotator,
     live: new LocalLiveChannel(),
     ring: new AbsentRecentRing(),
     clock,
@@ -89,7 +90,8 @@ it('the same questions have the same answers, byte for byte, at every step of se
   const { pool, connection } = await createTestDatabase()
   await fill(pool)
   const reader = createPool(connection, { name: 'query', connectionsMax: 6, readAsTenantId: 1 }, { log: silentLog })
-  const { answers, stop } = await startQueryApi(reader)
+  const annotator = createPool(connection, { name: 'a', connectionsMax: 1, annotateAsTenantId: 1 }, { log: silentLog })
+  const { answers, stop } = await startQueryApi({ reader, annotator })
   context.after(stop)
   const before = await answers()
   assert.ok(before.every((text) => text.length > 300))

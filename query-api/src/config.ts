@@ -68,6 +68,13 @@ export const querySettings = {
     unit: 'ms',
     description: 'Longest time a client may take to read an answer or a replay; then its connection is cut',
   },
+  annotationsMax: {
+    name: 'QUERY_ANNOTATIONS_MAX',
+    shape: integer({ min: 0, max: 1_000_000 }),
+    default: '10000',
+    unit: 'annotations',
+    description: 'Most annotations that are kept; beyond it new ones are refused until some are deleted. 0 refuses all',
+  },
   rangeDaysMax: {
     name: 'QUERY_RANGE_DAYS_MAX',
     shape: integer({ min: 1, max: 3660 }),
@@ -106,6 +113,9 @@ export const querySettings = {
     description: 'How far back Last-Event-ID replays closed minutes; older asks the client to reload the range',
   },
 } satisfies Settings
+
+/** An annotation is a few milliseconds; more wait. Beside QUERY_CONNECTIONS_MAX. */
+export const annotatorConnectionsMax = 2
 
 export type QueryConfig = ConfigOf<typeof querySettings>
 

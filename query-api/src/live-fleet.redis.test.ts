@@ -72,8 +72,9 @@ async function createApi() {
   await live.start()
   stops.push(() => live.stop())
   const reader = createPool(connection, { name: 'query', connectionsMax: 4, readAsTenantId: 1 }, { log: silentLog })
+  const annotator = createPool(connection, { name: 'a', connectionsMax: 1, annotateAsTenantId: 1 }, { log: silentLog })
   const [clock, registry] = [new VirtualClock(nowMs), new Registry()]
-  const deps = { pool: reader, live, ring: new AbsentRecentRing(), clock, log: silentLog, registry }
+  const deps = { pool: reader, annotator, live, ring: new AbsentRecentRing(), clock, log: silentLog, registry }
   const api = createQueryApi(defaultConfig, deps)
   const options = { log: silentLog, registry, plugins: [api.plugin], readiness: [] }
   const http = createHttpServer({ host: '127.0.0.1', port: 0 }, options)

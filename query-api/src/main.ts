@@ -16,7 +16,7 @@ import { createRingMetrics } from '@minutely/lib/recent-ring/ring-metrics'
 import { createRedisClient } from '@minutely/lib/redis/redis-client'
 import { createRedisMetrics } from '@minutely/lib/redis/redis-metrics'
 import { createRedisSubscriber } from '@minutely/lib/redis/redis-subscriber'
-import { queryProcessSettings } from './config.ts'
+import { annotatorConnectionsMax, queryProcessSettings } from './config.ts'
 import { createQueryApi } from './service.ts'
 
 const dashboardDir = fileURLToPath(new URL('../../dashboard/dist', import.meta.url))
@@ -29,6 +29,8 @@ const registry = createRegistry()
 const { connectionsMax } = config.query
 const options = { name: 'query', connectionsMax, readAsTenantId: 1 }
 const pool = createPool(config.postgres.connection, options, { log })
+const annotating = { name: 'annotate', connectionsMax: annotatorConnectionsMax, annotateAsTenantId: 1 }
+const annotator = createPool(config.postgres.connection, annotating, { log })
 const store = createStore(pool, { clock, log, migrates: false })
 const redisDeps = { clock, log, metrics: createRedisMetrics(registry) }
 const client = createRedisClient(config.redis, 'query', redisDeps)
@@ -36,7 +38,7 @@ const subscriber = createRedisSubscriber(config.redis, 'query-live', redisDeps)
 const ring = new RedisRecentRing(config.ring, { redis: client, clock, log, metrics: createRingMetrics(registry) })
 const liveMetrics = createLiveMetrics(registry)
 const live = new RedisLiveReader(config.live, { client, subscriber, clock, log, metrics: liveMetrics })
-const queryApi = createQueryApi(config.query, { clock, log, registry, pool, live, ring, dashboardDir })
+const queryApi = createQueryApi(config.query, { clock, log, registry, pool, annotator, live, ring, dashboardDir })
 const readiness = [store.readiness]
 const http = createHttpServer(config.http, { log, registry, plugins: [queryApi.plugin], readiness })
 const explain = (message: string): void => void process.stderr.write(`The query API could not start: ${message}\n`)

@@ -3,14 +3,15 @@ import type { ErrorId } from '@minutely/schema/error-catalogue'
 import { avroContentType, columnsRequest, rowsRequest, samplesAnswer } from '@minutely/schema/sample-wire'
 import { z } from 'zod'
 import type { ZodOpenApiContentObject, ZodOpenApiHeadersObject, ZodOpenApiParameters } from 'zod-openapi'
+import { annotationRoutes } from './openapi-annotation-routes.ts'
 import { fleetRoutes } from './openapi-fleet-routes.ts'
 import { readingRoutes } from './openapi-reading-routes.ts'
 
 export interface RouteDescription {
   readonly path: string
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'delete'
   readonly operationId: string
-  readonly tag: 'samples' | 'ranges' | 'live' | 'operation'
+  readonly tag: 'samples' | 'ranges' | 'live' | 'annotations' | 'operation'
   readonly summary: string
   readonly description?: string
   readonly parameters?: ZodOpenApiParameters
@@ -18,7 +19,8 @@ export interface RouteDescription {
   readonly answer: {
     readonly status: `${2}${string}`
     readonly description: string
-    readonly content: ZodOpenApiContentObject
+    /** Absent: none at all, 204. */
+    readonly content?: ZodOpenApiContentObject
     readonly headers?: ZodOpenApiHeadersObject
   }
   readonly errors: readonly ErrorId[]
@@ -158,4 +160,10 @@ const operation: readonly RouteDescription[] = [
   },
 ]
 
-export const routeDescriptions: readonly RouteDescription[] = [samples, ...readingRoutes, ...fleetRoutes, ...operation]
+export const routeDescriptions: readonly RouteDescription[] = [
+  samples,
+  ...readingRoutes,
+  ...fleetRoutes,
+  ...annotationRoutes,
+  ...operation,
+]

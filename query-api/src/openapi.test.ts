@@ -7,6 +7,7 @@ import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
 import { aggregations } from '@minutely/schema/query-wire'
 import Fastify from 'fastify'
 import { Registry } from 'prom-client'
+import { annotationsParameters } from './annotations.ts'
 import { type QueryConfig, querySettings } from './config.ts'
 import { metricListParameters } from './metrics-list.ts'
 import { openApiDocument } from './openapi.ts'
@@ -64,6 +65,7 @@ describe('the OpenAPI document', () => {
     ) as QueryConfig
     const api = createQueryApi(config, {
       pool: {} as never,
+      annotator: { ending: true } as never,
       live: new LocalLiveChannel(),
       ring: new AbsentRecentRing(),
       clock: new VirtualClock(0),
@@ -102,6 +104,7 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(queryNames('/v1/metrics'), named(metricListParameters))
     assert.deepEqual(queryNames('/v1/metrics/{metricId}/summary'), named(summaryParameters))
     assert.deepEqual(queryNames('/v1/latest'), named(latestParameters))
+    assert.deepEqual(queryNames('/v1/annotations'), named(annotationsParameters))
     assert.ok(openApiDocument().includes(JSON.stringify(aggregations)))
   })
 

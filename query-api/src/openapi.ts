@@ -13,7 +13,9 @@ export function openApiDocument(): string {
 
 function buildDocument(): unknown {
   const paths: ZodOpenApiPathsObject = {}
-  for (const route of routeDescriptions) paths[route.path] = { [route.method]: operationOf(route) }
+  for (const route of routeDescriptions) {
+    paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) }
+  }
   return createDocument({
     openapi: '3.1.0',
     info: {
@@ -25,7 +27,7 @@ function buildDocument(): unknown {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    tags: [{ name: 'samples' }, { name: 'ranges' }, { name: 'live' }, { name: 'operation' }],
+    tags: [{ name: 'samples' }, { name: 'ranges' }, { name: 'live' }, { name: 'annotations' }, { name: 'operation' }],
     paths,
   })
 }
@@ -35,10 +37,12 @@ function operationOf(route: RouteDescription) {
   const success: ZodOpenApiResponsesObject = {
     [answer.status]: {
       description: answer.description,
-      content: answer.content,
+      ...(answer.content === undefined ? {} : { content: answer.content }),
       ...(answer.headers === undefined ? {} : { headers: answer.headers }),
     },
-    ...(answer.headers === undefined ? {} : { '304': { description: 'Not changed since the ETag in If-None-Match' } }),
+    ...(answer.headers === undefined || !('ETag' in answer.headers)
+      ? {}
+      : { '304': { description: 'Not changed since the ETag in If-None-Match' } }),
   }
   return {
     operationId,

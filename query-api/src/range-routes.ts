@@ -28,6 +28,8 @@ import { inStoreSession, type StoreSession } from './store-session.ts'
 
 export interface RouteDeps {
   readonly pool: Pool
+  /** Writes annotations. */
+  readonly annotator: Pool
   readonly live: LiveReader
   readonly ring: RecentRing
   readonly clock: Clock
@@ -94,17 +96,26 @@ const readingUrls = [
   '/v1/openapi.json',
 ]
 
+type Allowed = 'GET' | 'GET, HEAD' | 'GET, HEAD, POST' | 'DELETE'
+
 /** 405 instead of 404 for a path that exists. */
-export function refuseOtherMethods(app: FastifyInstance, route: { url: string; allowed: 'GET' | 'GET, HEAD' }): void {
+export function refuseOtherMethods(app: FastifyInstance, route: { url: string; allowed: Allowed }): void {
   const { url, allowed } = route
   const path = url.replace(/:(\w+)/g, '{$1}')
-  const others = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+  const known = allowed.split(', ')
+  const existing = known.filter((method) => method !== 'HEAD').map((method) => `${method} ${path}`)
+  const verb = existing.length > 1 ? 'do' : 'does'
   app.route({
-    method: allowed === 'GET' ? ['HEAD', ...others] : [...others],
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter((method) => !known.includes(method)),
     url,
+    // Fastify would add one beside GET.
+    exposeHeadRoute: false,
     onRequest: async (request, reply) => {
       reply.header('allow', allowed)
-      throw new ApiError('method-not-allowed', `${request.method} ${path} does not exist, GET ${path} does`)
+      throw new ApiError(
+        'method-not-allowed',
+        `${request.method} ${path} does not exist, ${existing.join(' and ')} ${verb}`,
+      )
     },
     handler: () => undefined,
   })

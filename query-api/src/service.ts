@@ -1,6 +1,6 @@
 /**
- * The query API: answers ranges, streams live updates, serves the dashboard. Reads only; what it may see is decided by
- * the role and tenant of the pool it is given.
+ * The query API: answers ranges, streams live updates, keeps annotations, serves the dashboard. What it may see and write is
+ * decided by the roles and the tenant of the pools it is given: one that reads, and one that writes annotations only.
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { Service } from '@minutely/lib/lifecycle'
@@ -11,6 +11,7 @@ import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Registry } from 'prom-client'
+import { registerAnnotationRoutes } from './annotation-routes.ts'
 import type { QueryConfig } from './config.ts'
 import { registerDashboard } from './dashboard-files.ts'
 import { registerFleetRoutes } from './fleet-routes.ts'
@@ -26,6 +27,8 @@ import { registerStorageRoutes } from './storage-routes.ts'
 export interface QueryApiDeps {
   /** A reader's: made with readAsTenantId. */
   readonly pool: Pool
+  /** Made with annotateAsTenantId; the query API ends it. */
+  readonly annotator: Pool
   readonly live: LiveReader
   /** AbsentRecentRing where there is no Redis. */
   readonly ring: RecentRing
@@ -52,6 +55,7 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
     stopping.abort(new ApiError('store-unavailable', 'The query API is stopping; ask again', { retryAfterS: 2 }))
     viewers.stop()
     await feeds.stop()
+    if (!deps.annotator.ending) await deps.annotator.end()
   }
   return {
     name: 'query-api',
@@ -65,6 +69,7 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
       registerRangeRoutes(app, config, routeDeps)
       registerStorageRoutes(app, config, routeDeps)
       registerFleetRoutes(app, config, routeDeps)
+      registerAnnotationRoutes(app, config, routeDeps)
       registerLiveRoutes(app, config, { ...routeDeps, viewers, feeds })
       await registerDashboard(app, deps.dashboardDir)
       // A server that closes waits for its answers to end; live streams only end when told to.

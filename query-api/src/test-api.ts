@@ -38,12 +38,13 @@ export async function createTestApi(
   const { connection, pool } = await createTestDatabase()
   await pool.query('create table minute_everything partition of minute default')
   const reader = createPool(connection, { name: 'query', connectionsMax: 4, readAsTenantId: 1 }, { log: silentLog })
+  const annotator = createPool(connection, { name: 'a', connectionsMax: 2, annotateAsTenantId: 1 }, { log: silentLog })
   const live = new LocalLiveChannel()
   const clock = new VirtualClock(nowMs)
   const registry = createRegistry()
   const config = { ...defaultConfig, ...overrides }
   const ring = ringOf(clock)
-  const api = createQueryApi(config, { pool: reader, live, ring, clock, log: silentLog, registry })
+  const api = createQueryApi(config, { pool: reader, annotator, live, ring, clock, log: silentLog, registry })
   const http = createHttpServer(
     { host: '127.0.0.1', port: 0 },
     { log: silentLog, registry, plugins: [api.plugin], readiness: [] },

@@ -30,6 +30,10 @@ export const errorCatalogue = {
   'query-timeout': { status: 503, title: 'The question took longer than a query may' },
   'stored-hour-unreadable': { status: 500, title: 'An hour of a series is stored, but cannot be read' },
   'too-many-viewers': { status: 503, title: 'This process serves as many live viewers as it may' },
+  // annotations
+  'annotation-invalid': { status: 400, title: 'The body is no annotation' },
+  'annotation-not-found': { status: 404, title: 'There is no annotation of this id' },
+  'too-many-annotations': { status: 422, title: 'As many annotations are kept as may be' },
   // everywhere
   'route-not-found': { status: 404, title: 'No such path' },
   'method-not-allowed': { status: 405, title: 'The path exists but not with this method' },

@@ -43,6 +43,30 @@ test('a reader sees the servers of its tenant only', async () => {
   }
 })
 
+test('an annotator writes annotations of its tenant, and sees and writes nothing else', async () => {
+  const { connection, tenantIds } = await withTenants()
+  const [first, second] = tenantIds.map((tenantId) => open(connection, { annotateAsTenantId: tenantId }))
+  const insert = `insert into annotation (tenant_id, start_at, end_at, text, tags) values ($1, now(), now(), 'x', '{}')`
+  await first?.query(insert, [tenantIds[0]])
+  await assert.rejects(() => (first as Pool).query(insert, [tenantIds[1]]), { code: '42501' })
+  assert.equal((await second?.query('delete from annotation'))?.rowCount, 0)
+  const reader = open(connection, { readAsTenantId: tenantIds[1] as number })
+  assert.equal((await reader.query('select from annotation')).rowCount, 0)
+  await assert.rejects(reader.query('delete from annotation'), { code: /^(25006|42501)$/ } as never)
+  const forbidden = [
+    'select from server',
+    'select from minute',
+    'select from tenant',
+    `update annotation set text = 'y'`,
+    'truncate annotation',
+    'create table own (n int)',
+  ]
+  for (const statement of forbidden) {
+    await assert.rejects(() => (first as Pool).query(statement), { code: '42501' }, statement)
+  }
+  assert.equal((await first?.query('delete from annotation'))?.rowCount, 1)
+})
+
 test('a reader can write nothing, also when it lifts read-only: it lacks the rights', async () => {
   const { connection, pool } = await withTenants()
   const reader = open(connection, { readAsTenantId: 1 })

@@ -1,8 +1,9 @@
 /**
- * Connections to Postgres. Two kinds: the writer's (owner of the tables) and the reader's, which works as role
+ * Connections to Postgres. Kinds: the writer's (owner of the tables) and the reader's, which works as role
  * minutely_query for one tenant, so that rows of others stay unseen, and nothing is written, whatever a query of ours
- * forgets. It is no guard against SQL that is not ours: `set role` would lift it.
- * Timeouts: statement 30 s (writer) or 10 s (reader), lock 10 s, idle in transaction 5 s.
+ * forgets. It is no guard against SQL that is not ours: `set role` would lift it. Beside them the annotator's, as role
+ * minutely_annotate: it adds and removes the annotations of one tenant, and can touch nothing else.
+ * Timeouts: statement 30 s (writer) or 10 s (others), lock 10 s, idle in transaction 5 s.
  */
 import assert from 'node:assert/strict'
 import pg from 'pg'
@@ -24,6 +25,8 @@ export interface PoolOptions {
   readonly connectionsMax: number
   /** Given for readers. */
   readonly readAsTenantId?: number
+  /** Given for annotators. */
+  readonly annotateAsTenantId?: number
   readonly statementTimeoutMs?: number
 }
 
@@ -31,9 +34,11 @@ export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
 
 export function createPool(connection: PostgresConnection, options: PoolOptions, deps: { log: Logger }): Pool {
-  const reader = options.readAsTenantId !== undefined
+  const { readAsTenantId, annotateAsTenantId } = options
+  const isReader = readAsTenantId !== undefined
+  const tenantId = readAsTenantId ?? annotateAsTenantId
   const settings = [
-    `-c statement_timeout=${options.statementTimeoutMs ?? (reader ? 10_000 : 30_000)}`,
+    `-c statement_timeout=${options.statementTimeoutMs ?? (tenantId === undefined ? 30_000 : 10_000)}`,
     '-c lock_timeout=10000',
     '-c idle_in_transaction_session_timeout=5000',
     // Instants as text are compared (aggregator/src/partition-progress.ts).
@@ -41,12 +46,10 @@ export function createPool(connection: PostgresConnection, options: PoolOptions,
     '-c datestyle=ISO',
     '-c client_min_messages=warning',
   ]
-  if (reader)
-    settings.push(
-      '-c role=minutely_query',
-      `-c minutely.tenant_id=${options.readAsTenantId}`,
-      '-c default_transaction_read_only=on',
-    )
+  if (tenantId !== undefined) {
+    settings.push(`-c role=${isReader ? 'minutely_query' : 'minutely_annotate'}`, `-c minutely.tenant_id=${tenantId}`)
+  }
+  if (isReader) settings.push('-c default_transaction_read_only=on')
   const pool = new pg.Pool({
     ...connection,
     application_name: `minutely-${options.name}`,

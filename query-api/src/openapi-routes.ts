@@ -120,6 +120,15 @@ const operation: readonly RouteDescription[] = [
     errors: [],
   },
   {
+    path: '/v1/docs',
+    method: 'get',
+    operationId: 'browseDocs',
+    tag: 'operation',
+    summary: 'This document as a page',
+    answer: { status: '200', description: 'A page', content: { 'text/html': { schema: { type: 'string' } } } },
+    errors: [],
+  },
+  {
     path: '/healthz',
     method: 'get',
     operationId: 'readHealth',

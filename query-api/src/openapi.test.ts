@@ -73,9 +73,12 @@ describe('the OpenAPI document', () => {
       registry: new Registry(),
     })
     const served = new Set<string>()
+    const ofThePage = /^\/v1\/docs\//
     const app = Fastify()
     app.addHook('onRoute', (route) => {
-      if (route.method === 'GET' && route.url.startsWith('/v1')) served.add(route.url.replace(/:(\w+)/g, '{$1}'))
+      if (route.method === 'GET' && route.url.startsWith('/v1') && !ofThePage.test(route.url)) {
+        served.add(route.url.replace(/:(\w+)/g, '{$1}'))
+      }
     })
     await app.register(api.plugin)
     await app.ready()

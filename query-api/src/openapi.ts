@@ -11,7 +11,7 @@ export function openApiDocument(): string {
   return JSON.stringify(buildDocument())
 }
 
-function buildDocument(): unknown {
+export function buildDocument(): object {
   const paths: ZodOpenApiPathsObject = {}
   for (const route of routeDescriptions) {
     paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) }

@@ -1,5 +1,5 @@
 /**
- * HTTP of everything that is asked once and answered once: servers, metrics, ranges, the OpenAPI document. Reads
+ * HTTP of everything that is asked once and answered once: servers, metrics, ranges. Reads
  * parameters, runs the question, sets headers; what an answer holds is decided elsewhere.
  *
  * Each question runs under a signal that fires when its client goes away or the service stops, so that nothing is
@@ -14,7 +14,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { chooseFormat } from './accept.ts'
 import type { QueryConfig } from './config.ts'
 import type { QueryMetrics } from './metrics.ts'
-import { openApiDocument } from './openapi.ts'
 import { Parameters } from './parameters.ts'
 import { answerFormats, encodeAnswer, etagOf, type RangeAnswer } from './range-answer.ts'
 import type { PointBudget } from './range-limits.ts'
@@ -78,12 +77,6 @@ export function registerRangeRoutes(app: FastifyInstance, config: QueryConfig, d
     const question = readMetricQuestion(request.params.metricId, asked(request))
     return send(request, reply, await run(reply, (session) => readMetric(question, { session, ring, config, budget })))
   })
-  // Built when somebody asks: most processes are never asked.
-  let document: string | undefined
-  app.get('/v1/openapi.json', async (_request, reply) => {
-    document ??= openApiDocument()
-    return reply.header('cache-control', 'public, max-age=300').type('application/json; charset=utf-8').send(document)
-  })
   for (const url of readingUrls) refuseOtherMethods(app, { url, allowed: 'GET, HEAD' })
   observe(app, metrics)
 }
@@ -93,7 +86,6 @@ const readingUrls = [
   '/v1/servers/:serverId/metrics',
   '/v1/servers/:serverId/series',
   '/v1/metrics/:metricId/series',
-  '/v1/openapi.json',
 ]
 
 type Allowed = 'GET' | 'GET, HEAD' | 'GET, HEAD, POST' | 'DELETE'

@@ -14,6 +14,7 @@ import type { Registry } from 'prom-client'
 import { registerAnnotationRoutes } from './annotation-routes.ts'
 import type { QueryConfig } from './config.ts'
 import { registerDashboard } from './dashboard-files.ts'
+import { registerDocs } from './docs-page.ts'
 import { registerFleetRoutes } from './fleet-routes.ts'
 import { registerLiveRoutes } from './live-routes.ts'
 import { LiveViewers } from './live-viewers.ts'
@@ -71,6 +72,7 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
       registerFleetRoutes(app, config, routeDeps)
       registerAnnotationRoutes(app, config, routeDeps)
       registerLiveRoutes(app, config, { ...routeDeps, viewers, feeds })
+      await registerDocs(app)
       await registerDashboard(app, deps.dashboardDir)
       // A server that closes waits for its answers to end; live streams only end when told to.
       app.addHook('preClose', stop)

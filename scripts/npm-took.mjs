@@ -20,6 +20,7 @@ export const optionsOf = {
     ...{ minutes: true, check: false, report: true, logs: true, 'kill-one': false, 'pause-one': true },
     ...{ 'stop-registry': false, 'flush-redis': false },
   },
+  'fuzz:api': { requests: true, seed: true },
   hostile: { seconds: true },
   import: {
     ...{ format: true, 'server-label': true, 'server-id': true, 'metric-id': true, 'metric-column': true },

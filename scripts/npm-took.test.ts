@@ -25,6 +25,7 @@ const usages: Readonly<Record<string, string>> = {
   bench: benchUsage,
   chaos: chaosUsage,
   distributed: distributedUsage,
+  'fuzz:api': source('./fuzz-api.mjs'),
   hostile: hostileUsage,
   import: importUsage,
   'import:bench': source('../loadtest/src/import-bench.ts'),

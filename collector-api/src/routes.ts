@@ -8,6 +8,7 @@
  *                             415, 503      422
  */
 import type { IncomingMessage } from 'node:http'
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { avroContentType, type SamplesAnswer } from '@minutely/schema/sample-wire'
 import type { FastifyPluginAsync } from 'fastify'
@@ -49,15 +50,7 @@ export function sampleRoutes(deps: SampleRoutesDeps): FastifyPluginAsync {
         throw error
       }
     })
-    app.route({
-      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
-      url: path,
-      onRequest: async (request, reply) => {
-        reply.header('allow', 'POST')
-        throw new ApiError('method-not-allowed', `${request.method} ${path} does not exist, POST ${path} does`)
-      },
-      handler: () => undefined,
-    })
+    refuseOtherMethods(app, { url: path, allowed: 'POST' })
   }
 }
 

@@ -21,6 +21,7 @@ import type { Service } from './lifecycle.ts'
 import { type AddressSettings, listenError } from './listen-address.ts'
 import type { Logger } from './logging.ts'
 import { OpenAnswers } from './open-answers.ts'
+import { refuseOtherMethods } from './other-methods.ts'
 
 export const httpSettings = {
   host: {
@@ -195,4 +196,5 @@ function registerHealth(app: FastifyInstance, deps: HttpServerDeps): void {
   app.get('/metrics', async (_request, reply) => {
     return reply.header('content-type', deps.registry.contentType).send(await deps.registry.metrics())
   })
+  for (const url of ['/healthz', '/readyz', '/metrics']) refuseOtherMethods(app, { url, allowed: 'GET, HEAD' })
 }

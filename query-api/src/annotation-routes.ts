@@ -2,6 +2,7 @@
  * HTTP of annotations: list, add, remove. The only thing the query API writes. A page of another origin cannot: a body must say that it
  * is JSON, and DELETE is a method of its own, for both of which browsers ask first, and are never told yes (lib/src/http-server.ts).
  */
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import { type NewAnnotation, newAnnotation } from '@minutely/schema/annotation-wire'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -14,7 +15,7 @@ import {
 } from './annotations.ts'
 import type { QueryConfig } from './config.ts'
 import { invalid, Parameters, show } from './parameters.ts'
-import { type RouteDeps, refuseOtherMethods, signalOf } from './range-routes.ts'
+import { type RouteDeps, signalOf } from './range-routes.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
 
 type OneRequest = FastifyRequest<{ Params: { annotationId: string } }>

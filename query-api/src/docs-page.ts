@@ -6,10 +6,10 @@
  * from the zod shapes (openapi.ts), so a plugin of that name hands it over.
  */
 import swaggerUi from '@fastify/swagger-ui'
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import type { FastifyInstance } from 'fastify'
 import plugin from 'fastify-plugin'
 import { buildDocument } from './openapi.ts'
-import { refuseOtherMethods } from './range-routes.ts'
 
 /** Swagger UI sets style attributes and has its icons as data. */
 const policy = {

@@ -2,6 +2,7 @@
  * HTTP of what is asked across servers: the list of metrics, a metric's range, its summary, latest values. Each question runs
  * under a signal that fires when its client goes away or the service stops (range-routes.ts).
  */
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { chooseFormat } from './accept.ts'
 import type { QueryConfig } from './config.ts'
@@ -9,7 +10,7 @@ import { encodeLatest, latestEtag } from './latest-answer.ts'
 import { listAllMetrics, metricListParameters, readMetricListQuestion } from './metrics-list.ts'
 import { Parameters } from './parameters.ts'
 import { type AnswerFormat, answerFormats, gather } from './range-answer.ts'
-import { type RouteDeps, refuseOtherMethods, signalOf } from './range-routes.ts'
+import { type RouteDeps, signalOf } from './range-routes.ts'
 import { latestParameters, readLatest, readLatestQuestion } from './read-latest.ts'
 import { readSummary } from './read-summary.ts'
 import { sendAnswer } from './send-answer.ts'

@@ -15,6 +15,7 @@
  * Late data merged into a minute older than the replay is not announced: a viewer that reconnects gets current minutes
  * right, and old ones when it reads their range again (its ETag will have changed).
  */
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -26,7 +27,7 @@ import { planReplay, type ReplayParts, readPart } from './live-replay.ts'
 import type { LiveViewers } from './live-viewers.ts'
 import { Parameters } from './parameters.ts'
 import { readServerId } from './range-question.ts'
-import { type RouteDeps, refuseOtherMethods, signalOf } from './range-routes.ts'
+import { type RouteDeps, signalOf } from './range-routes.ts'
 import { liveTenantId } from './read-range.ts'
 import type { ServerFeed } from './server-feed.ts'
 import type { ServerFeeds } from './server-feeds.ts'

@@ -113,7 +113,7 @@ describe('the OpenAPI document', () => {
 
   it('names the errors of each status', () => {
     const responses = operation('/v1/servers/{serverId}/series').responses as Record<string, { description: string }>
-    assert.deepEqual(Object.keys(responses).sort(), ['200', '304', '400', '404', '406', '422', '500', '503'])
+    assert.deepEqual(Object.keys(responses).sort(), ['200', '304', '400', '404', '406', '422', '431', '500', '503'])
     assert.match(responses['422']?.description ?? '', /`too-many-series`.*`too-many-points`/)
   })
 })

@@ -51,8 +51,18 @@ function operationOf(route: RouteDescription) {
     ...(description === undefined ? {} : { description }),
     ...(parameters === undefined ? {} : { requestParams: parameters }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: body } }),
-    responses: { ...success, ...errorResponses(errors) },
+    responses: { ...success, ...errorResponses([...errors, ...everywhere(route)]) },
   }
+}
+
+/** Of any request that is not quite HTTP, or too long; a path with a name in it may be too long to be one. */
+function everywhere({ path, errors }: RouteDescription): ErrorId[] {
+  const ids: ErrorId[] = [
+    'request-invalid',
+    'headers-too-large',
+    ...(path.includes('{') ? ['route-not-found' as const] : []),
+  ]
+  return ids.filter((id) => !errors.includes(id))
 }
 
 /** One response a status; ids that share it are named in it, with an example each. */

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { LiveReader } from '@minutely/lib/live/live-channel'
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { ApiError } from '@minutely/schema/error-catalogue'
@@ -87,31 +88,6 @@ const readingUrls = [
   '/v1/servers/:serverId/series',
   '/v1/metrics/:metricId/series',
 ]
-
-type Allowed = 'GET' | 'GET, HEAD' | 'GET, HEAD, POST' | 'DELETE'
-
-/** 405 instead of 404 for a path that exists. */
-export function refuseOtherMethods(app: FastifyInstance, route: { url: string; allowed: Allowed }): void {
-  const { url, allowed } = route
-  const path = url.replace(/:(\w+)/g, '{$1}')
-  const known = allowed.split(', ')
-  const existing = known.filter((method) => method !== 'HEAD').map((method) => `${method} ${path}`)
-  const verb = existing.length > 1 ? 'do' : 'does'
-  app.route({
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter((method) => !known.includes(method)),
-    url,
-    // Fastify would add one beside GET.
-    exposeHeadRoute: false,
-    onRequest: async (request, reply) => {
-      reply.header('allow', allowed)
-      throw new ApiError(
-        'method-not-allowed',
-        `${request.method} ${path} does not exist, ${existing.join(' and ')} ${verb}`,
-      )
-    },
-    handler: () => undefined,
-  })
-}
 
 /** Fires when the client goes away before its answer is out, or the service stops. */
 export function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSignal {

@@ -10,6 +10,19 @@ export const optionsOf = {
     ...{ hosts: true, metrics: true, minutes: true, speed: true, rounds: true, 'no-peers': false, 'no-stages': false },
     ...{ profile: true, distributed: false, sustain: true, rate: true },
   },
+  'bench:queries': {
+    ...{
+      servers: true,
+      metrics: true,
+      hours: true,
+      n: true,
+      data: true,
+      skip: true,
+      only: true,
+      report: true,
+      profile: true,
+    },
+  },
   chaos: {
     ...{ minutes: true, seed: true, embedded: false, only: true, list: false, hosts: true, metrics: true },
     ...{ collectors: true, aggregators: true, 'query-apis': true, brokers: true, outage: true, pause: true },

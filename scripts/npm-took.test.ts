@@ -8,6 +8,7 @@ import { usage as chaosUsage } from '../loadtest/src/chaos/chaos-options.ts'
 import { usage as distributedUsage } from '../loadtest/src/fleet/distributed-options.ts'
 import { hostileUsage } from '../loadtest/src/hostile-options.ts'
 import { loadtestUsage } from '../loadtest/src/loadtest-options.ts'
+import { queryUsage } from '../loadtest/src/queries/query-options.ts'
 import { returnUsage } from '../loadtest/src/return-options.ts'
 import { usage as simulateUsage } from '../loadtest/src/simulation/simulate-options.ts'
 
@@ -23,6 +24,7 @@ const source = (file: string): string => /const usage = `[^`]*`/.exec(readFileSy
 
 const usages: Readonly<Record<string, string>> = {
   bench: benchUsage,
+  'bench:queries': queryUsage,
   chaos: chaosUsage,
   distributed: distributedUsage,
   'fuzz:api': source('./fuzz-api.mjs'),

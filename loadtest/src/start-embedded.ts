@@ -10,10 +10,19 @@ export interface StartedEmbedded {
   stop(): Promise<void>
 }
 
-/** Other settings come from the environment, as for `npm start`. @throws when it ends before it listens. */
-export async function startEmbedded(dataDir: string): Promise<StartedEmbedded> {
+/** Settings come from the environment, as for `npm start`, and from `settings`. @throws when it ends before it listens. */
+export async function startEmbedded(
+  dataDir: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<StartedEmbedded> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./embedded-under-test.ts', import.meta.url))], {
-    env: { ...process.env, MINUTELY_DATA_DIR: dataDir, MINUTELY_PORT: '0', MINUTELY_LOCAL_AGENT: 'off' },
+    env: {
+      ...process.env,
+      ...settings,
+      MINUTELY_DATA_DIR: dataDir,
+      MINUTELY_PORT: '0',
+      MINUTELY_LOCAL_AGENT: 'off',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')

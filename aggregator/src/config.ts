@@ -89,9 +89,16 @@ export const aggregatorSettings = {
     unit: 'minutes',
     description: 'How long after its end an hour is packed into blocks, a tenth of its size or less; 0 is never',
   },
+  sealEveryMs: {
+    name: 'SEAL_EVERY_MS',
+    shape: integer({ min: 100, max: 3_600_000 }),
+    default: '60000',
+    unit: 'ms',
+    description: 'How often one of the aggregators looks for hours to pack; for the first time so long after its start',
+  },
   resealAfterMinutes: {
     name: 'RESEAL_AFTER_MINUTES',
-    shape: integer({ min: 1, max: 10_080 }),
+    shape: integer({ min: 0, max: 10_080 }),
     default: '15',
     unit: 'minutes',
     description:

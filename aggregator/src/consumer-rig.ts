@@ -36,6 +36,7 @@ export const rigConfig: AggregatorConfig = {
   retentionByMetric: [],
   sealAfterMinutes: 0,
   resealAfterMinutes: 15,
+  sealEveryMs: 60_000,
   sealRowsPerS: 100_000,
   sealSliceRowsMax: 15_000,
 }

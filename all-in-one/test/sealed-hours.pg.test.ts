@@ -99,6 +99,7 @@ it('the same questions have the same answers, byte for byte, at every step of se
   const config = {
     sealAfterMinutes: 60,
     resealAfterMinutes: 15,
+    sealEveryMs: 60_000,
     retentionHours: 48,
     hourRetentionDays: 400,
     retentionByMetric: [],

@@ -1,7 +1,7 @@
 /**
  * Seals hours, one after the other, oldest first (seal-hour.ts). Runs in every aggregator, works in one: whoever holds an advisory lock
- * of a session, so that it ends with the connection, on which all of the work is done. It looks every minute, for the first time a
- * minute after the start: a process that starts has other things to do.
+ * of a session, so that it ends with the connection, on which all of the work is done. It looks for the first time a while (SEAL_EVERY_MS)
+ * after the start: a process that starts has other things to do.
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { Service } from '@minutely/lib/lifecycle'
@@ -17,11 +17,10 @@ import { finishSealing, type SealPace, type SealPoint, sealHour } from './seal-h
 import { createSealMetrics, type SealMetrics } from './seal-metrics.ts'
 import type { TierWriterDeps } from './write-sealed.ts'
 
-const lookEveryMs = 60_000
 /** Any constant: one lock for all aggregators of a database. */
 const advisoryLock = 7_070_004
 
-export type SealConfig = Omit<DueConfig, 'retention'> & RetentionConfig & SealPace
+export type SealConfig = Omit<DueConfig, 'retention'> & RetentionConfig & SealPace & { readonly sealEveryMs: number }
 
 export interface HourSealerDeps {
   /** Of the writer; one connection is kept. */
@@ -69,14 +68,15 @@ export class HourSealer implements Service {
 
   async #run(): Promise<void> {
     const { clock, log } = this.#deps
+    const { sealEveryMs } = this.#config
     const { signal } = this.#stopping
     for (;;) {
-      await clock.sleep(lookEveryMs, signal)
+      await clock.sleep(sealEveryMs, signal)
       if (signal.aborted) return
       try {
         await this.look()
       } catch (error) {
-        log.warn({ err: error }, `sealing failed; another look in ${lookEveryMs} ms`)
+        log.warn({ err: error }, `sealing failed; another look in ${sealEveryMs} ms`)
       }
     }
   }

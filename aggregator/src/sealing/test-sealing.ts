@@ -94,6 +94,7 @@ const keptByDefault: RetentionConfig = { retentionHours: 48, hourRetentionDays: 
 export const sealConfig: SealConfig = {
   sealAfterMinutes: 60,
   resealAfterMinutes: 15,
+  sealEveryMs: 60_000,
   ...keptByDefault,
   sealRowsPerS: Number.POSITIVE_INFINITY,
   // One series a slice.

@@ -67,6 +67,7 @@ function configFor({ faults }: SimWorld): AggregatorConfig {
     retentionByMetric: [],
     sealAfterMinutes: 0,
     resealAfterMinutes: 15,
+    sealEveryMs: 60_000,
     sealRowsPerS: 100_000,
     sealSliceRowsMax: 15_000,
   }

@@ -4,6 +4,7 @@ import type { FinalWatchReport } from '../fleet/final-watch.ts'
 import type { FleetCheckResult } from '../fleet/fleet-checker.ts'
 import type { CaughtUp } from './catch-up.ts'
 import { count, spanOf, wordsOf } from './chaos-table.ts'
+import type { Sealings } from './sealed-hours.ts'
 import { type Deed, deeds, type Tally } from './tally.ts'
 
 export interface ChaosResult {
@@ -17,6 +18,7 @@ export interface ChaosResult {
   readonly totals: LedgerTotals
   readonly samplesPerBatch: number
   readonly check: FleetCheckResult | undefined
+  readonly sealings: Sealings | undefined
   readonly watch: FinalWatchReport
   readonly strangeHosts: number
   readonly caughtUp: readonly CaughtUp[]
@@ -36,12 +38,18 @@ export interface ReportHead {
 const distributedDeeds: readonly Deed[] = ['stops', 'pauses', 'outages', 'flushes', 'rewinds']
 
 export function chaosReport(result: ChaosResult, head: ReportHead): string {
-  const { tally, totals, check, watch, problems } = result
+  const { tally, totals, check, sealings, watch, problems } = result
   const shownDeeds = deeds.filter((deed) => result.form !== 'embedded' || !distributedDeeds.includes(deed))
   const rows: [string, string][] = [
     ['samples acknowledged', count(totals.acknowledged * result.samplesPerBatch)],
     ['samples found in minutes', check === undefined ? 'not checked' : count(check.samples)],
     ['series-minutes compared', check === undefined ? 'not checked' : count(check.seriesMinutes)],
+    ['acknowledged batches past the retention', check === undefined ? 'not checked' : count(check.forgottenBatches)],
+    [
+      'hours sealed, and sealed again with late data',
+      `${count(sealings?.sealed ?? 0)}, ${count(sealings?.resealed ?? 0)}`,
+    ],
+    ['hours dropped by retention', count(sealings?.dropped ?? 0)],
     ['batches that nobody acknowledged', count(totals.unknown)],
     ['batches refused', count(totals.refused)],
     ['hosts with a wrong clock or a single sample, compared too', count(result.strangeHosts)],

@@ -14,6 +14,7 @@ import type { ChaosPhase, ChaosState } from './chaos-table.ts'
 import type { ChaosWorld } from './chaos-world.ts'
 import { type FaultKind, lanes } from './fault-kind.ts'
 import { type ScheduledFault, scheduleOf } from './fault-schedule.ts'
+import { hoursBackOf, retentionHours, type Sealings } from './sealed-hours.ts'
 import type { EvidenceOf } from './store-evidence.ts'
 import { StrangeHosts } from './strange-hosts.ts'
 import type { Tally } from './tally.ts'
@@ -71,6 +72,7 @@ export class ChaosRun<World extends ChaosWorld> {
   /** When the first batch was acknowledged. */
   #startedMs = Date.now()
   #check: FleetCheckResult | undefined
+  #sealings: Sealings | undefined
   #isJudged = false
   #evidenceCount = 0
 
@@ -79,9 +81,10 @@ export class ChaosRun<World extends ChaosWorld> {
     this.#config = config
     this.#deps = deps
     const lagMsOf = (host: number): number => (host % laggardEvery === laggardEvery - 1 ? laggardLagMs : 0)
+    const late = { hoursBackOf: (host: number) => hoursBackOf(host, world.hoursBack), retentionHours }
     const onProblem = (minute: EvidenceOf): void => void this.#findEvidence(minute)
     this.#load = new WatchedLoad(
-      { ...config, lagMsOf, onAcknowledged: () => this.#firstBatch.resolve() },
+      { ...config, ...late, lagMsOf, onAcknowledged: () => this.#firstBatch.resolve() },
       { collectorUrls: world.collectorUrls, queryUrls: world.queryUrls, onProblem },
     )
     const metricIds = this.#load.generated.series.map(({ metricId }) => metricId)
@@ -131,6 +134,7 @@ export class ChaosRun<World extends ChaosWorld> {
       totals: this.#load.ledger.totals(),
       samplesPerBatch: this.#samplesPerBatch,
       check: this.#check,
+      sealings: this.#sealings,
       watch: this.#load.watch.report(),
       strangeHosts: this.#strangers.count,
       caughtUp: this.#catchUp.results,
@@ -242,6 +246,7 @@ export class ChaosRun<World extends ChaosWorld> {
     const { world } = this.#deps
     this.#check = await this.#load.check({ deadlineMs: checkDeadlineMs, signal: this.#cut.signal })
     if (this.#isCut) return
+    this.#sealings = await world.sealings()
     const strange = await this.#strangers.check({ queryUrls: world.queryUrls, deadlineMs: 30_000 })
     for (const problem of [...this.#check.problems, ...strange, ...this.#load.ledger.refusals]) this.#note(problem)
     this.#phase = 'compared'

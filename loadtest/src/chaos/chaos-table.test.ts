@@ -52,7 +52,8 @@ test('the report has what was done, what was found and every problem', () => {
     ...{ form: 'distributed', seed: 7, hosts: 40, metrics: 10, startedMs: minute, loadMs: 120_000 },
     ...{ tally: tally(), totals, samplesPerBatch: 150, strangeHosts: 2 },
     caughtUp: [{ behindMs: 660_000, tookMs: 90_000, speed: 7.67 }],
-    check: { seriesMinutes: 800, samples: 180_000, problems: [] },
+    check: { seriesMinutes: 800, samples: 180_000, forgottenBatches: 2, problems: [] },
+    sealings: { sealed: 3, resealed: 40, dropped: 5 },
     watch: {
       ...{ answers: 900, finalSeriesMinutes: 4_000, failures: 5, lastFailure: undefined },
       ...{ problems: [], completeThroughMs: minute, slowestLagMs: 91_300 },
@@ -63,6 +64,8 @@ test('the report has what was done, what was found and every problem', () => {
   for (const row of [
     '| samples acknowledged | 180,000 |',
     '| samples found in minutes | 180,000 |',
+    '| hours sealed, and sealed again with late data | 3, 40 |',
+    '| hours dropped by retention | 5 |',
     '| kills | 3 |',
     '| flushes | 0 |',
     '| readers asked | 905 times: 900 answered, 5 while a query API was down |',

@@ -2,6 +2,7 @@
 import type { ServiceProcess } from '../fleet/service-process.ts'
 import type { TcpGate } from '../fleet/tcp-gate.ts'
 import type { Keeper } from './keeper.ts'
+import type { Sealings } from './sealed-hours.ts'
 import type { EvidenceOf } from './store-evidence.ts'
 
 /** A collector and the gate through which agents reach it. */
@@ -20,10 +21,14 @@ export interface ChaosWorld {
   readonly doors: readonly Door[]
   readonly collectorUrls: () => readonly string[]
   readonly queryUrls: () => readonly string[]
+  /** For how many hours before some hosts send late data. */
+  readonly hoursBack: number
   /** What there is, for the table. */
   parts(): readonly ChaosPart[]
   /** What is stored of a minute that a reader was told something wrong about. */
   evidence?(minute: EvidenceOf): Promise<readonly string[]>
+  /** What was sealed and dropped so far. */
+  sealings(): Promise<Sealings>
   /** Until everything is ready. */
   start(): Promise<void>
   /** Makes a start that goes on end soon, with an error. @returns what that has to wait for. */

@@ -10,6 +10,7 @@ import { TcpGate } from '../fleet/tcp-gate.ts'
 import type { ChaosPart, ChaosWorld, Door } from './chaos-world.ts'
 import { Keeper, type KeeperDeps } from './keeper.ts'
 import { OwnServers } from './own-servers.ts'
+import { readSealings, type Sealings, sealingSettings } from './sealed-hours.ts'
 import { type EvidenceOf, storeEvidence } from './store-evidence.ts'
 
 export interface DistributedWorldConfig extends FleetSize {
@@ -26,6 +27,8 @@ const replicated = { MINUTELY_KAFKA_REPLICATION: '3', MINUTELY_KAFKA_MIN_INSYNC_
 
 export class DistributedWorld implements ChaosWorld {
   readonly keeper: Keeper
+  /** The oldest is past the retention: collectors, who know nothing of it, take it. */
+  readonly hoursBack = 4
   readonly servers: OwnServers
   readonly #config: DistributedWorldConfig
   readonly #deps: KeeperDeps
@@ -75,6 +78,10 @@ export class DistributedWorld implements ChaosWorld {
     return storeEvidence(this.servers.addresses.postgresUrl, minute)
   }
 
+  sealings(): Promise<Sealings> {
+    return readSealings(this.aggregators.map(({ logFile }) => logFile))
+  }
+
   async start(): Promise<void> {
     const { say } = this.#deps
     say('starting Kafka, schema registry, Redis and PostgreSQL')
@@ -86,7 +93,7 @@ export class DistributedWorld implements ChaosWorld {
     const { folder } = this.#config
     const aggregatorPreload = 'loadtest/src/chaos/failpoints.ts'
     say('starting the services')
-    const settings = this.servers.kafka.brokers === 1 ? {} : replicated
+    const settings = { ...sealingSettings, ...(this.servers.kafka.brokers === 1 ? {} : replicated) }
     this.#fleet = new DistributedFleet({ ...this.#config, servers, settings, logDir: folder, aggregatorPreload })
     this.#doors = this.#fleet.collectors.map((process) => ({ process, gate: new TcpGate(() => process.url) }))
     for (const { gate } of this.#doors) await gate.open()

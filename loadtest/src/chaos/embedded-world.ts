@@ -8,11 +8,14 @@ import { ServiceProcess } from '../fleet/service-process.ts'
 import { TcpGate } from '../fleet/tcp-gate.ts'
 import type { ChaosPart, ChaosWorld, Door } from './chaos-world.ts'
 import { Keeper, type KeeperDeps } from './keeper.ts'
+import { readSealings, type Sealings, sealingSettings } from './sealed-hours.ts'
 
 const readyDeadlineMs = 60_000
 
 export class EmbeddedWorld implements ChaosWorld {
   readonly keeper: Keeper
+  /** What is past the retention is refused. */
+  readonly hoursBack = 2
   readonly process: ServiceProcess
   readonly #gate: TcpGate
   readonly #clusterDir: string
@@ -27,7 +30,13 @@ export class EmbeddedWorld implements ChaosWorld {
     this.process = new ServiceProcess({
       name: 'minutely',
       main: 'all-in-one/src/main.ts',
-      settings: { MINUTELY_DATA_DIR: dataDir, MINUTELY_LOCAL_AGENT: 'off' },
+      // Its log is what says which hours were sealed.
+      settings: {
+        MINUTELY_DATA_DIR: dataDir,
+        MINUTELY_LOCAL_AGENT: 'off',
+        MINUTELY_LOG_LEVEL: 'info',
+        ...sealingSettings,
+      },
       logFile: join(folder, 'minutely.log'),
     })
     this.#gate = new TcpGate(() => this.process.url)
@@ -42,6 +51,10 @@ export class EmbeddedWorld implements ChaosWorld {
 
   parts(): readonly ChaosPart[] {
     return [{ name: this.process.name, isUp: this.process.state === 'running' }]
+  }
+
+  sealings(): Promise<Sealings> {
+    return readSealings([this.process.logFile])
   }
 
   async start(): Promise<void> {

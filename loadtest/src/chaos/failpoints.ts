@@ -1,6 +1,6 @@
 /**
- * Loaded before an aggregator's main.ts: makes the process end, or stand still, at a chosen step of a flush, when it is told to
- * by a message `{ failpoint, signal }` on its IPC channel; `{}` takes that back. The product has no hooks for it: what it calls
+ * Loaded before an aggregator's main.ts: makes the process end, or stand still, at a chosen step of a flush or of sealing, when it is told
+ * to by a message `{ failpoint, signal }` on its IPC channel; `{}` takes that back. The product has no hooks for it: what it calls
  * is wrapped here.
  *
  *   begin ──> copy or merge ──> commit ──> push to the ring ──> commit to the log
@@ -8,7 +8,12 @@
  *          before-store      |         | before-push  after-push                  after-log-commit
  *                 before-commit        after-commit            before-log-commit
  *
- * Only transactions that store minutes count, not those that announce series or begin a partition.
+ * Only transactions that store minutes count, not those that announce series or begin a partition. Sealing an hour, step by step:
+ *
+ *   begin ──> write blocks ──> mark as sealed ──> drop rows ──> commit
+ *   before-seal-begin  before-seal-write    before-seal-drop  before-, after-seal-commit
+ *
+ * The one that seals says so at each begin, by an empty message.
  */
 import { KafkaLogConsumer } from '@minutely/lib/kafka-log/kafka-log-consumer'
 import { RedisRecentRing } from '@minutely/lib/recent-ring/redis-recent-ring'
@@ -30,30 +35,46 @@ function reach(step: Failpoint): void {
   process.kill(process.pid, signal)
 }
 
-/** Clients whose transaction has written minutes. */
+/** Clients whose transaction has written minutes, or dropped the rows of a sealed hour. */
 const storing = new WeakSet<object>()
+const dropping = new WeakSet<object>()
 const ownQuery: (...args: unknown[]) => unknown = pg.Client.prototype.query
 Object.assign(pg.Client.prototype, {
   query(this: object, ...args: unknown[]): unknown {
     const statement = textOf(args[0])
-    if (statement === 'begin') storing.delete(this)
+    if (statement === 'begin') {
+      storing.delete(this)
+      dropping.delete(this)
+    }
+    reachSealing(statement)
+    if (statement.startsWith('drop table if exists minute_')) dropping.add(this)
     if (/^(copy|insert into) minute \(/.test(statement)) {
       storing.add(this)
       reach('before-store')
     }
-    const isCommit = statement === 'commit' && storing.has(this)
-    if (isCommit) reach('before-commit')
+    const isCommit = statement === 'commit' && (storing.has(this) || dropping.has(this))
+    const prefix = dropping.has(this) ? 'seal-' : ''
+    if (isCommit) reach(`before-${prefix}commit`)
     const result = ownQuery.apply(this, args)
     // Ours comes first, before whoever waits for the answer.
     if (isCommit && result instanceof Promise) {
       result.then(
-        () => reach('after-commit'),
+        () => reach(`after-${prefix}commit`),
         () => {},
       )
     }
     return result
   },
 })
+
+function reachSealing(statement: string): void {
+  if (statement.startsWith("update hour_seal set state = 'sealing'")) {
+    if (process.connected) process.send?.({}, () => {})
+    reach('before-seal-begin')
+  }
+  if (/^(copy|update) hour_block /.test(statement)) reach('before-seal-write')
+  if (statement.startsWith('drop table if exists minute_')) reach('before-seal-drop')
+}
 
 const ownPush = RedisRecentRing.prototype.push
 RedisRecentRing.prototype.push = async function (...args) {

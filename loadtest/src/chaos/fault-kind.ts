@@ -13,6 +13,7 @@ export const lanes = [
   'collectors',
   'aggregators',
   'flushes',
+  'sealing',
   'query-apis',
   'postgres',
   'redis',

@@ -8,12 +8,14 @@ import { faultsOnDistributedCollectors, faultsOnRequests } from './faults-on-col
 import { faultsOnHosts } from './faults-on-hosts.ts'
 import { faultsOnPostgres } from './faults-on-postgres.ts'
 import { faultsOnProcess } from './faults-on-process.ts'
+import { faultsOnSealing } from './faults-on-sealing.ts'
 import { faultsOnServers } from './faults-on-servers.ts'
 
 export const distributedKinds: readonly FaultKind<DistributedWorld>[] = [
   ...faultsOnDistributedCollectors,
   ...faultsOnRequests,
   ...faultsOnAggregators,
+  ...faultsOnSealing,
   ...faultsOnServers,
   ...faultsOnPostgres,
   ...faultsOnHosts,

@@ -19,6 +19,7 @@ const pauses: Readonly<Record<Lane, readonly [min: number, max: number]>> = {
   collectors: [2_000, 10_000],
   aggregators: [3_000, 15_000],
   flushes: [1_000, 5_000],
+  sealing: [5_000, 15_000],
   'query-apis': [15_000, 40_000],
   postgres: [5_000, 25_000],
   redis: [5_000, 20_000],

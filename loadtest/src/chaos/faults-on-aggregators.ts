@@ -51,7 +51,7 @@ const pauseOne = (context: Context): Promise<boolean> =>
     return stayPaused(one, context)
   })
 
-async function stayPaused(one: ServiceProcess, context: Context): Promise<boolean> {
+export async function stayPaused(one: ServiceProcess, context: Context): Promise<boolean> {
   context.tally.add('pauses')
   const pauseMs = context.world.pauseMs
   context.say(`${one.name} stands still for ${pauseMs / 1_000} s`)
@@ -110,8 +110,8 @@ async function until(context: Context, check: () => Promise<boolean>): Promise<b
   return false
 }
 
-/** Linux only, as everything that reads /proc. */
-async function isStopped(pid: number): Promise<boolean> {
+/** Is it stopped by a signal? Linux only, as everything that reads /proc. */
+export async function isStopped(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   return /^\d+ \(.*\) [Tt] /.test(stat)
 }

@@ -39,7 +39,8 @@ export class Keeper {
 
   /** Running again, if the fault left it otherwise. */
   async giveBack(one: ServiceProcess): Promise<void> {
-    if (one.state === 'paused') one.resume()
+    // Also where it came to a step that stops it after nobody waited for that any more.
+    one.resume()
     await this.#run(one)
     this.#held.delete(one)
     this.#mind(one)

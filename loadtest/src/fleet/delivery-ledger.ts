@@ -9,6 +9,11 @@ import { cellMs, cellsPerMinute } from '../load-plan.ts'
 
 export const minuteMs = cellMs * cellsPerMinute
 
+/** Of such a mask. */
+export function cellCountOf(mask: number): number {
+  return Array.from({ length: cellsPerMinute }, (_, cell) => (mask >> cell) & 1).reduce((sum, bit) => sum + bit, 0)
+}
+
 interface Delivery {
   /** Of the first try's first byte. */
   readonly attemptedAtMs: number

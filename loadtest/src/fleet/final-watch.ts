@@ -9,13 +9,18 @@
  * The log's append time, which closes minutes, is before the acknowledgement, on the same machine's clock. So a final minute
  * must hold every cell acknowledged before m + 60 s + lateness, may hold any that was tried before the answer came, and its
  * count never goes down from one final answer to the next, whichever query API gave them. But for a database that lost commits:
- * until the log is replayed, late samples that were merged into a final minute are not there again (`forgive`).
+ * until the log is replayed, late samples that were merged into a final minute are not there again (`forgive`). And but for what is
+ * past the retention.
+ *
+ * Of hosts that send late data of hours ago, every other question is about one of those hours: nothing of them was acknowledged in time,
+ * but a count must not go down there either, while the hour is sealed, merged into and sealed again.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeSeries, seriesKey } from '@minutely/schema/series-identity'
 import type { GeneratedFleet } from '../generated-fleet.ts'
 import { type DeliveryLedger, minuteMs } from './delivery-ledger.ts'
 import { valuesOf } from './fleet-checker.ts'
+import { hourMs, isForgotten } from './forgotten-hours.ts'
 import { minuteProblem } from './minute-verdict.ts'
 import { type MinutesRead, readMinutes } from './minutes-read.ts'
 
@@ -24,6 +29,9 @@ export interface FinalWatchConfig {
   readonly hosts: readonly number[]
   /** What the aggregators run with. */
   readonly latenessMs: number
+  readonly retentionHours?: number | undefined
+  /** How many hours back a host sends, see GeneratedAgents. */
+  readonly hoursBackOf?: (host: number) => number
   /** Pause between two questions of a reader. */
   readonly everyMs: number
 }
@@ -118,17 +126,24 @@ export class FinalWatch {
       const toMs = Math.ceil(askedAtMs / minuteMs) * minuteMs
       try {
         const fromMs = Math.max(this.#firstMinuteMs, toMs - rangeMinutesMax * minuteMs)
-        const question = { serverId: fleet.serverId(host), fromMs, toMs }
+        const backMs = this.#hoursBack(host, Math.floor(turn / hosts.length)) * hourMs
+        const question = { serverId: fleet.serverId(host), fromMs: fromMs - backMs, toMs: toMs - backMs }
         // Earlier answers bind later ones only if they came before these were asked.
         const counts = new Map(this.#counts)
         const read = await readMinutes(url, question)
-        if (read !== undefined) this.#judge(read, { host, url, counts, askedAtMs })
+        if (read !== undefined) this.#judge(read, { host, url, counts, askedAtMs, toMs: question.toMs })
       } catch (error) {
         this.#failures++
         this.#lastFailure = (error as Error).message
       }
       await delay(everyMs, undefined, { signal: this.#cut.signal }).catch(() => {})
     }
+  }
+
+  /** `round`: how often each host had its turn. */
+  #hoursBack(host: number, round: number): number {
+    const hoursBack = this.#config.hoursBackOf?.(host) ?? 0
+    return hoursBack === 0 || round % 2 === 0 ? 0 : 1 + (((round - 1) / 2) % hoursBack)
   }
 
   get #firstMinuteMs(): number {
@@ -141,13 +156,14 @@ export class FinalWatch {
     this.#completeThroughMs = Math.max(this.#completeThroughMs, completeThroughMs)
     // An instant can be complete for the first time a minute and the lateness after the one before it.
     if (completeThroughMs > 0) this.#slowestLagMs = Math.max(this.#slowestLagMs, asked.askedAtMs - completeThroughMs)
-    for (let minute = startMs; minute + minuteMs <= completeThroughMs; minute += minuteMs) {
+    const endMs = Math.min(asked.toMs, completeThroughMs)
+    for (let minute = startMs; minute + minuteMs <= endMs; minute += minuteMs) {
       this.#judgeMinute(read, { ...asked, minute })
     }
   }
 
   #judgeMinute(read: MinutesRead, { host, url, counts, minute }: Asked & { minute: number }): void {
-    const { fleet, latenessMs } = this.#config
+    const { fleet, latenessMs, retentionHours } = this.#config
     const { ledger } = this.#deps
     const must = ledger.acknowledgedCells(host, minute, { beforeMs: minute + minuteMs + latenessMs })
     const may = ledger.attemptedCells(host, minute, { beforeMs: Date.now() })
@@ -160,7 +176,7 @@ export class FinalWatch {
       if (problem !== null) this.#note(`${url} said this is final: ${name}: ${problem}`, where)
       this.#finalSeriesMinutes++
       // Also of answers that were under way then.
-      if (Date.now() < this.#forgivesUntilMs) continue
+      if (Date.now() < this.#forgivesUntilMs || isForgotten(minute, Date.now(), retentionHours)) continue
       const count = found?.count ?? 0
       const before = counts.get(name) ?? 0
       if (count < before) this.#note(`${url} went back: ${name}: count ${count} after ${before}, both final`, where)
@@ -180,4 +196,6 @@ interface Asked {
   readonly url: string
   readonly counts: ReadonlyMap<string, number>
   readonly askedAtMs: number
+  /** End of the question's range. */
+  readonly toMs: number
 }

@@ -11,9 +11,9 @@ interface FleetSettings {
 
 /** Begins the names of settings that only some services have. */
 const foreign: Readonly<Record<ServiceKind, RegExp>> = {
-  collector: /^MINUTELY_(REDIS|RING|LIVE|POSTGRES)_/,
+  collector: /^MINUTELY_(REDIS|RING|LIVE|POSTGRES|SEAL|RESEAL|RETENTION)_/,
   aggregator: /^MINUTELY_(QUERY)_/,
-  'query-api': /^MINUTELY_(KAFKA|SCHEMA_REGISTRY|LATENESS|LATE)_/,
+  'query-api': /^MINUTELY_(KAFKA|SCHEMA_REGISTRY|LATENESS|LATE|SEAL|RESEAL|RETENTION)_/,
 }
 
 export function settingsOf(kind: ServiceKind, { servers, prefix, settings }: FleetSettings): Record<string, string> {

@@ -14,13 +14,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { batchHeaders, type GeneratedFleet } from '../generated-fleet.ts'
 import { agentPhaseMs, cellMs } from '../load-plan.ts'
 import type { DeliveryLedger } from './delivery-ledger.ts'
+import { hourMs } from './forgotten-hours.ts'
 import { Permits } from './permits.ts'
 
 const requestTimeoutMs = 15_000
 const backoffMsMin = 500
 const backoffMsMax = 8_000
 const refusedForGood = new Set([400, 413, 415, 422])
-/** Of an agent, beside its backlog; past it the oldest is dropped. 2 h. */
+/** Of an agent, beside its backlog, and as many for each hour back; past it the oldest is dropped. 2 h. */
 const waitingBatchesMax = 480
 
 export interface GeneratedAgentsConfig {
@@ -30,6 +31,8 @@ export interface GeneratedAgentsConfig {
   readonly lagMsOf?: (host: number) => number
   /** What each agent kept of the time before, as after an outage: whole cells. 0 unless given. */
   readonly backlogMs?: number
+  /** With each cell a host sends those of as many hours before, one an hour: late data, all the time. None unless given. */
+  readonly hoursBackOf?: (host: number) => number
   readonly onAcknowledged?: (batch: Acknowledged) => void
 }
 
@@ -64,6 +67,7 @@ export class GeneratedAgents {
   #running: Promise<unknown> = Promise.resolve()
   readonly #config: GeneratedAgentsConfig
   readonly #lagMsOf: (host: number) => number
+  readonly #hoursBackOf: (host: number) => number
   readonly #ending = new AbortController()
   #turn = 0
   #endMs = Number.POSITIVE_INFINITY
@@ -73,6 +77,7 @@ export class GeneratedAgents {
     this.#config = config
     this.#fleet = config.fleet
     this.#lagMsOf = config.lagMsOf ?? (() => 0)
+    this.#hoursBackOf = config.hoursBackOf ?? (() => 0)
     this.#deps = deps
     this.#permits = new Permits(config.requestsMax)
     this.#connections = new Agent({ keepAlive: true, maxSockets: config.requestsMax })
@@ -83,9 +88,10 @@ export class GeneratedAgents {
     return this.#startMs
   }
 
-  /** Start of the first cell of all, the backlog's. */
+  /** Start of the first cell of all, the backlog's or the oldest late one. */
   get firstMs(): number {
-    return this.#startMs - (this.#config.backlogMs ?? 0)
+    const hoursBackMax = Math.max(...this.#hosts.map(this.#hoursBackOf))
+    return this.#startMs - Math.max(this.#config.backlogMs ?? 0, hoursBackMax * hourMs)
   }
 
   get endMs(): number {
@@ -95,8 +101,11 @@ export class GeneratedAgents {
   /** The first cell is the next one of the grid. */
   start(): void {
     this.#startMs = Math.ceil(Date.now() / cellMs) * cellMs
-    const hosts = Array.from({ length: this.#fleet.shape.hostCount }, (_, host) => host)
-    this.#running = Promise.all(hosts.map((host) => this.#run(host)))
+    this.#running = Promise.all(this.#hosts.map((host) => this.#run(host)))
+  }
+
+  get #hosts(): number[] {
+    return Array.from({ length: this.#fleet.shape.hostCount }, (_, host) => host)
   }
 
   /** The cell in progress is the last; resolves when every batch is acknowledged or refused. */
@@ -116,8 +125,10 @@ export class GeneratedAgents {
   async #run(host: number): Promise<void> {
     const phaseMs = agentPhaseMs(this.#fleet.serverId(host))
     const waiting: number[] = []
-    for (let cell = this.firstMs; cell < this.#startMs; cell += cellMs) waiting.push(cell)
-    const waitingMax = waitingBatchesMax + waiting.length
+    const backlogMs = this.#config.backlogMs ?? 0
+    for (let cell = this.#startMs - backlogMs; cell < this.#startMs; cell += cellMs) waiting.push(cell)
+    const hoursBack = this.#hoursBackOf(host)
+    const waitingMax = waitingBatchesMax * (1 + hoursBack) + waiting.length
     let shipping = Promise.resolve()
     let isShipping = false
     for (let cell = this.#startMs; cell < this.#endMs; cell += cellMs) {
@@ -125,8 +136,10 @@ export class GeneratedAgents {
       await this.#sleep(cell + cellMs + phaseMs + this.#lagMsOf(host) - Date.now(), this.#ending.signal)
       await this.#sleep(cell + cellMs + phaseMs - Date.now())
       if (this.#cut.signal.aborted) break
+      // Newest first, as they are sent.
+      for (let back = hoursBack; back > 0; back--) waiting.push(cell - back * hourMs)
       waiting.push(cell)
-      if (waiting.length > waitingMax) waiting.shift()
+      while (waiting.length > waitingMax) waiting.shift()
       if (isShipping) continue
       isShipping = true
       shipping = this.#ship(host, waiting).finally(() => {

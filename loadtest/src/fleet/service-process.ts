@@ -38,12 +38,23 @@ export class ServiceProcess {
   #state: ServiceState = 'new'
   #url = ''
   #hasListened = false
+  #lastMessageAtMs = 0
   /** Only the beginning and the end of what it wrote are of interest in messages. */
   #output = ''
 
   constructor(options: ServiceProcessOptions) {
     this.name = options.name
     this.#options = options
+  }
+
+  /** Of all its processes, one after the other. */
+  get logFile(): string {
+    return this.#options.logFile
+  }
+
+  /** When a process last sent a message on its IPC channel, ms since the epoch; 0 before. */
+  get lastMessageAtMs(): number {
+    return this.#lastMessageAtMs
   }
 
   /** Where it listens, or listened until it ended. */
@@ -85,6 +96,9 @@ export class ServiceProcess {
       const url = listeningPattern.exec(this.#output)?.[1]
       if (url !== undefined) listening.resolve(url)
     }
+    child.on('message', () => {
+      this.#lastMessageAtMs = Date.now()
+    })
     child.stdout?.on('data', collect)
     child.stderr?.on('data', collect)
     this.#ended = once(child, 'close').then(([code]) => {

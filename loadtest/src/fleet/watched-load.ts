@@ -18,6 +18,10 @@ export interface WatchedLoadConfig {
   readonly lagMsOf?: (host: number) => number
   /** What each host kept of the time before, ms. */
   readonly backlogMs?: number
+  /** For how many hours before a host sends late data all the time. */
+  readonly hoursBackOf?: (host: number) => number
+  /** What the services run with, if the run is to know of it. */
+  readonly retentionHours?: number | undefined
   readonly onAcknowledged?: (batch: Acknowledged) => void
   /** Of all hosts together, at a time. */
   readonly requestsMax?: number
@@ -39,11 +43,13 @@ export class WatchedLoad {
   readonly watch: FinalWatch
   readonly ledger = new DeliveryLedger()
   readonly generated: GeneratedFleet
+  readonly #config: WatchedLoadConfig
   readonly #deps: WatchedLoadDeps
 
   constructor(config: WatchedLoadConfig, deps: WatchedLoadDeps) {
     const { hosts, metrics, seed, requestsMax = usualRequestsMax } = config
     const { ledger } = this
+    this.#config = config
     this.#deps = deps
     this.generated = new GeneratedFleet({ hostCount: hosts, metricCount: metrics, seed })
     const agents = new GeneratedAgents(
@@ -52,7 +58,13 @@ export class WatchedLoad {
     )
     this.agents = agents
     this.watch = new FinalWatch(
-      { fleet: this.generated, hosts: sampleOf(hosts, { size: watchedHosts }), latenessMs, everyMs: watchEveryMs },
+      {
+        ...config,
+        fleet: this.generated,
+        hosts: sampleOf(hosts, { size: watchedHosts }),
+        latenessMs,
+        everyMs: watchEveryMs,
+      },
       { ...deps, ledger, startMs: () => agents.startMs },
     )
   }
@@ -74,6 +86,7 @@ export class WatchedLoad {
       ...bounds,
       fleet: this.generated,
       ledger: this.ledger,
+      retentionHours: this.#config.retentionHours,
       startMs: this.agents.firstMs,
       endMs: this.agents.endMs,
       queryUrls: this.#deps.queryUrls,

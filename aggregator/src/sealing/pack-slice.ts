@@ -47,7 +47,10 @@ export class SlicePacker {
   }
 
   /** `existing`: by series id. @throws SealRefusedError */
-  pack(slice: HourSlice, existing: ReadonlyMap<number, { readonly block: Buffer }>): SealedSeries[] {
+  pack(
+    slice: Pick<HourSlice, 'rowCount' | 'row'>,
+    existing: ReadonlyMap<number, { readonly block: Buffer }>,
+  ): SealedSeries[] {
     const packed: SealedSeries[] = []
     let row = 0
     while (row < slice.rowCount) {
@@ -59,10 +62,7 @@ export class SlicePacker {
         if (hot.seriesId !== seriesId) break
         put(this.#columns, hot)
       }
-      const minuteCount = this.#minuteCount()
-      const newMinuteCount = minuteCount - minutesBefore
-      const rolled = rollUpHour(this.#columns)
-      packed.push({ seriesId, tenantId, block: this.#encode(seriesId), rolled, minuteCount, newMinuteCount })
+      packed.push(this.#packed({ seriesId, tenantId }, minutesBefore))
     }
     return packed
   }
@@ -72,12 +72,20 @@ export class SlicePacker {
    * @returns undefined when it did not. @throws SealRefusedError
    */
   packOver(
-    { seriesId, tenantId }: Pick<PackedSeries, 'seriesId' | 'tenantId'>,
+    { seriesId, tenantId }: Pick<SealedSeries, 'seriesId' | 'tenantId'>,
     block: Buffer | undefined,
     lay: (columns: MinuteColumns) => boolean,
-  ): PackedSeries | undefined {
+  ): SealedSeries | undefined {
     this.#begin(seriesId, block)
-    return lay(this.#columns) ? { seriesId, tenantId, block: this.#encode(seriesId) } : undefined
+    const minutesBefore = this.#minuteCount()
+    return lay(this.#columns) ? this.#packed({ seriesId, tenantId }, minutesBefore) : undefined
+  }
+
+  #packed(series: Pick<SealedSeries, 'seriesId' | 'tenantId'>, minutesBefore: number): SealedSeries {
+    const minuteCount = this.#minuteCount()
+    const newMinuteCount = minuteCount - minutesBefore
+    const rolled = rollUpHour(this.#columns)
+    return { ...series, block: this.#encode(series.seriesId), rolled, minuteCount, newMinuteCount }
   }
 
   #begin(seriesId: number, block: Buffer | undefined): void {

@@ -4,6 +4,8 @@
  */
 import { SimRandom } from './sim-random.ts'
 
+const hourMs = 3_600_000
+
 export interface FaultPlan {
   /** Agents send for so long, and faults happen for so long, ms. */
   readonly sendingMs: number
@@ -47,6 +49,12 @@ export interface FaultPlan {
   /** Records of the log that end whoever folds them, and that do not decode (sim-bad-records.ts). */
   readonly deadlyRecords: number
   readonly poisonRecords: number
+  /** Minutes are sealed, in spans of so many, so long after they are over (sim-sealer.ts). */
+  readonly sealing: boolean
+  readonly sealSpanMinutes: number
+  readonly sealDelayMs: number
+  /** Minutes older than that are dropped. */
+  readonly retentionMs: number
   /** Few rows a partition and small reads: minutes go early, batches end anywhere. */
   readonly tight: boolean
 }
@@ -75,6 +83,7 @@ function drawDistributedPlan(seed: number): FaultPlan {
   const random = new SimRandom(seed ^ 0x5eed)
   // Kinds that came later have a stream of their own: the rest of a seed's plan stays what it was.
   const ofRecords = new SimRandom(seed ^ 0xbad)
+  const ofSealing = new SimRandom(seed ^ 0x5ea1)
   /** Absent, or up to the given. */
   const rate = (max: number): number => (random.chance(0.5) ? 0 : max * random.next())
   const count = (max: number, share = 0.5): number => (random.chance(share) ? random.between(1, max) : 0)
@@ -117,6 +126,10 @@ function drawDistributedPlan(seed: number): FaultPlan {
     topicsMadeAnew: count(1, 0.1),
     deadlyRecords: ofRecords.chance(0.1) ? ofRecords.between(1, 2) : 0,
     poisonRecords: ofRecords.chance(0.1) ? ofRecords.between(1, 4) : 0,
+    sealing: ofSealing.chance(0.4),
+    sealSpanMinutes: ofSealing.between(1, 3),
+    sealDelayMs: ofSealing.pick([0, 5_000, 30_000]),
+    retentionMs: ofSealing.chance(0.5) ? ofSealing.between(60, 180) * 1_000 : 48 * hourMs,
     tight: random.chance(0.3),
   }
 }

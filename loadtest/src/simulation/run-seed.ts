@@ -17,7 +17,7 @@ import { startAggregator } from './sim-aggregator.ts'
 import { SimBadRecords } from './sim-bad-records.ts'
 import { checkRun } from './sim-checker.ts'
 import { SimCollector } from './sim-collector.ts'
-import { SimDatabase } from './sim-database.ts'
+import { type SealCounts, SimDatabase } from './sim-database.ts'
 import { embeddedLog } from './sim-embedded-log.ts'
 import { SimGroup } from './sim-group.ts'
 import { type SimLogDeps, SimSampleLog } from './sim-log.ts'
@@ -42,6 +42,7 @@ export interface SeedResult {
   readonly seriesMinutes: number
   /** Minutes of series that the reader was told are final. */
   readonly finals: number
+  readonly seals: SealCounts
 }
 
 export interface SeedOptions {
@@ -124,6 +125,7 @@ export class SimRun {
       acknowledged: ledger.acknowledgedCount,
       seriesMinutes: [...ledger.minutes].length,
       finals: this.reader.finalCount,
+      seals: this.database.seals,
     }
   }
 

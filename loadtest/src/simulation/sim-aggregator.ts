@@ -10,6 +10,7 @@ import { SimFoldTrial } from './sim-fold-trial.ts'
 import { SimMinuteStore } from './sim-minute-store.ts'
 import type { SimProcess } from './sim-process.ts'
 import { type SimRedis, SimRing } from './sim-redis.ts'
+import { runSealer } from './sim-sealer.ts'
 import type { SimWorld } from './sim-world.ts'
 import type { Variant } from './variants.ts'
 
@@ -51,6 +52,10 @@ export function startAggregator(deps: SimAggregatorDeps): void {
   const base = { clock, log, registry: new Registry(), random: world.random.next }
   const aggregator = createAggregator(configFor(world), { ...base, ...wrapped, live: nobody, ring })
   void aggregator.start()
+  if (world.faults.sealing) {
+    const { ignoresDirty } = variant
+    void runSealer({ database, process, random: world.sealRandom.fork(), ignoresDirty })
+  }
 }
 
 function configFor({ faults }: SimWorld): AggregatorConfig {
@@ -62,9 +67,10 @@ function configFor({ faults }: SimWorld): AggregatorConfig {
     windowBytesMax: faults.tight ? 200_000 : 1 << 26,
     readyLagMs: 30_000,
     readBytesMax: 1 << 22,
-    retentionHours: 48,
+    retentionHours: faults.retentionMs / 3_600_000,
     hourRetentionDays: 400,
     retentionByMetric: [],
+    // Its place is taken by sim-sealer.ts.
     sealAfterMinutes: 0,
     resealAfterMinutes: 15,
     sealEveryMs: 60_000,

@@ -1,6 +1,7 @@
 /**
  * The verdict at the end of a run, when all is drained: for each series and minute, acknowledged ⊆ seen ⊆ attempted, and min, max,
- * sum and count are those of the seen set. What the log lost on purpose may be missing, if a gap that was recorded covers it.
+ * sum and count are those of the seen set. What the log lost on purpose may be missing, if a gap that was recorded covers it; so may
+ * what retention dropped.
  */
 import type { StoredMinute } from '@minutely/aggregator/merge-minute'
 import type { LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
@@ -17,13 +18,12 @@ import {
   completeThroughMs,
   type GapRow,
   gapPrefix,
-  minutePrefix,
   ringRow,
   type SeriesRow,
   seriesKeyOf,
   seriesPrefix,
-  storedMinute,
 } from './sim-tables.ts'
+import { allMinutes, isForgotten, storedMinute } from './sim-tiers.ts'
 
 export interface CheckedRun {
   readonly ledger: SampleLedger
@@ -40,7 +40,9 @@ export function checkRun(run: CheckedRun): string[] {
   for (const minute of run.ledger.minutes) {
     const row = run.database.get<SeriesRow>(seriesKeyOf(minute.identity))
     const found = row && storedMinute(run.database, row.seriesId, minute.minuteMs)
-    const problem = minuteProblem(minute, found, (second) => lost.excuse(minute, second))
+    const problem = minuteProblem(minute, found, (second) =>
+      isForgotten(run.database, minute.minuteMs) ? 'retention dropped it' : lost.excuse(minute, second),
+    )
     if (problem !== undefined) problems.push(`${describeMinute(minute)}: ${problem}`)
   }
   return [...problems, ...orphans(run), ...ringProblems(run), ...run.badRecords.check()]
@@ -127,12 +129,10 @@ class LostSamples {
 }
 
 function orphans({ database }: CheckedRun): string[] {
-  const ids = new Set(database.entries<SeriesRow>(seriesPrefix).map(([, { seriesId }]) => String(seriesId)))
-  return database
-    .entries<StoredMinute>(minutePrefix)
-    .map(([key]) => key.slice(minutePrefix.length).split(' ')[0] as string)
-    .filter((seriesId) => !ids.has(seriesId))
-    .map((seriesId) => `minutes are stored under series id ${seriesId}, which names no series`)
+  const ids = new Set(database.entries<SeriesRow>(seriesPrefix).map(([, { seriesId }]) => seriesId))
+  return allMinutes(database)
+    .filter(({ seriesId }) => !ids.has(seriesId))
+    .map(({ seriesId }) => `minutes are stored under series id ${seriesId}, which names no series`)
 }
 
 /**
@@ -147,7 +147,7 @@ function ringProblems({ ledger, database, redis, storage }: CheckedRun): string[
   const problems: string[] = []
   for (const minute of ledger.minutes) {
     const row = database.get<SeriesRow>(seriesKeyOf(minute.identity))
-    if (row === undefined || minute.minuteMs + minuteMs > beforeMs) continue
+    if (row === undefined || minute.minuteMs + minuteMs > beforeMs || isForgotten(database, minute.minuteMs)) continue
     const inRing = redis.get({ epoch, ...row, minute: minute.minuteMs / minuteMs })
     if (inRing === undefined) continue
     const stored = storedMinute(database, row.seriesId, minute.minuteMs)

@@ -9,31 +9,53 @@
  * A transaction whose client says nothing for 5 s is rolled back, as in lib/src/postgres/pool.ts; one that waits long for a lock
  * gives up, as a deadlock's victim does.
  */
+import { minuteMs } from '@minutely/schema/limits'
+import { type LockWish, SimLocks } from './sim-locks.ts'
 import type { SimProcess } from './sim-process.ts'
+import type { SimSession } from './sim-session.ts'
+import type { Tiers } from './sim-tiers.ts'
 import type { SimWorld } from './sim-world.ts'
 
 const idleMsMax = 5_000
-const lockWaitMsMax = 1_000
 /** As many of the last commits can be lost. */
 const undoMax = 64
 
 type Undo = readonly (readonly [key: string, before: unknown])[]
 
+/** What was done to spans of minutes, over all processes. */
+export interface SealCounts {
+  sealed: number
+  /** Once more, as late data had come or nobody had come to the end. */
+  resealed: number
+  /** Late data came before the last step. */
+  dirty: number
+  /** By retention, which has dropped all that ended before. */
+  dropped: number
+  droppedBeforeMs: number
+}
+
 export class SimDatabase {
   readonly world: SimWorld
+  readonly locks: SimLocks
+  readonly tiers: Tiers
+  /** Connections that are kept. */
+  readonly sessions = new Set<SimSession>()
+  /** Whose it is seals; another one may when it is closed. */
+  sealer: SimSession | undefined
   readonly #values = new Map<string, unknown>()
   /** The same by prefix, each up to its first blank. */
   readonly #tables = new Map<string, Map<string, unknown>>()
   readonly #undo: Undo[] = []
-  readonly #locks = new Map<string, SimTransaction>()
-  readonly #queues = new Map<string, (() => void)[]>()
   readonly #open = new Set<SimTransaction>()
+  readonly seals: SealCounts = { sealed: 0, resealed: 0, dirty: 0, dropped: 0, droppedBeforeMs: 0 }
   availableAtMs = 0
   rewindCount = 0
   rewoundAtMs = Number.NEGATIVE_INFINITY
 
   constructor(world: SimWorld) {
     this.world = world
+    this.locks = new SimLocks(world)
+    this.tiers = { spanMs: world.faults.sealSpanMinutes * minuteMs }
   }
 
   /** What is committed. */
@@ -97,36 +119,6 @@ export class SimDatabase {
     }
   }
 
-  /** Waits for the key; held until the transaction ends. */
-  async lock(key: string, transaction: SimTransaction): Promise<void> {
-    for (let waitedMs = 0; ; ) {
-      transaction.assertAlive()
-      const holder = this.#locks.get(key)
-      if (holder === undefined || holder === transaction) break
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const queue = this.#queues.get(key) ?? []
-      this.#queues.set(key, queue)
-      queue.push(resolve)
-      const beganMs = this.world.nowMs
-      const cancel = this.world.clock.schedule(lockWaitMsMax - waitedMs, resolve)
-      await promise
-      cancel()
-      waitedMs += this.world.nowMs - beganMs
-      if (waitedMs >= lockWaitMsMax && this.#locks.get(key) !== undefined) throw new Error(`deadlock at ${key}`)
-    }
-    this.#locks.set(key, transaction)
-    transaction.locks.add(key)
-  }
-
-  unlock(transaction: SimTransaction, keys: Iterable<string>): void {
-    for (const key of keys) {
-      if (this.#locks.get(key) === transaction) this.#locks.delete(key)
-      const queue = this.#queues.get(key)
-      this.#queues.delete(key)
-      for (const wake of queue ?? []) wake()
-    }
-  }
-
   apply(transaction: SimTransaction): void {
     transaction.assertAlive()
     const undo: [string, unknown][] = []
@@ -143,7 +135,7 @@ export class SimDatabase {
 
   end(transaction: SimTransaction): void {
     this.#open.delete(transaction)
-    this.unlock(transaction, transaction.locks)
+    this.locks.free(transaction, transaction.locks)
     transaction.forget()
   }
 
@@ -163,6 +155,7 @@ export class SimDatabase {
 
   breakConnections(): void {
     for (const transaction of [...this.#open]) transaction.abort()
+    for (const session of [...this.sessions]) session.close()
   }
 
   #put(key: string, value: unknown): void {
@@ -188,6 +181,8 @@ export class SimTransaction {
   readonly locks = new Set<string>()
   /** What now() is in it, microseconds. */
   readonly beganUs: number
+  /** It was rolled back. */
+  onAbort: () => void = () => {}
   readonly #database: SimDatabase
   readonly #process: SimProcess
   #isAborted = false
@@ -215,13 +210,13 @@ export class SimTransaction {
     this.writes.set(key, value)
   }
 
-  async lock(key: string): Promise<void> {
-    await this.#database.lock(key, this)
+  async lock(key: string, wish?: LockWish): Promise<void> {
+    await this.#database.locks.take(key, this, wish)
   }
 
   /** Gives back what a statement that failed had locked and written. */
   rollBackTo(saved: { locks: ReadonlySet<string>; writes: ReadonlyMap<string, unknown> }): void {
-    this.#database.unlock(
+    this.#database.locks.free(
       this,
       [...this.locks].filter((key) => !saved.locks.has(key)),
     )
@@ -262,6 +257,7 @@ export class SimTransaction {
   abort(): void {
     if (this.#isAborted) return
     this.#isAborted = true
+    if (!this.#isEnded) this.onAbort()
     this.#cancelIdle()
     this.#database.end(this)
   }

@@ -6,6 +6,7 @@ import { bitCount } from '@minutely/aggregator/roll-up'
 import { secondsPerMinute } from '@minutely/schema/limits'
 import type { SimTransaction } from './sim-database.ts'
 import { minuteKey } from './sim-tables.ts'
+import { sealedMinute, type Tiers } from './sim-tiers.ts'
 
 /** @returns false when a row existed already: then nothing was stored. */
 export function copyRows(transaction: SimTransaction, { minuteMs, rolled, seriesIds }: MinuteRows): Promise<boolean> {
@@ -24,11 +25,18 @@ export function copyRows(transaction: SimTransaction, { minuteMs, rolled, series
   })
 }
 
+export interface MergeSource {
+  readonly minute: ClosedMinute
+  readonly merge: typeof mergeRow
+  /** Where some of it may be in blocks. */
+  readonly tiers: Tiers | undefined
+}
+
 /** Leaves in the rows what is stored then. @returns how many seconds were new. */
 export function mergeRows(
   transaction: SimTransaction,
   rows: MinuteRows,
-  { minute, merge }: { minute: ClosedMinute; merge: typeof mergeRow },
+  { minute, merge, tiers }: MergeSource,
 ): Promise<number> {
   const { rolled, seriesIds, minuteMs } = rows
   return transaction.statement('merge', async () => {
@@ -36,11 +44,14 @@ export function mergeRows(
     for (let row = 0; row < rolled.rowCount; row++) {
       const key = minuteKey(seriesIds[row] as number, minuteMs)
       await transaction.lock(key)
-      const existing = transaction.get<StoredMinute>(key)
+      const hot = transaction.get<StoredMinute>(key)
+      const at = { atMs: minuteMs, seriesId: seriesIds[row] as number }
+      const existing = hot ?? (tiers && sealedMinute(transaction, at.seriesId, { ...at, ...tiers }))
       const values = minute.values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute)
       const incoming = rowAt(rolled, row)
       const merged = existing === undefined ? incoming : merge(existing, incoming, values)
-      transaction.put(key, merged)
+      // What a block has it all needs no row.
+      if (hot !== undefined || merged !== existing) transaction.put(key, merged)
       newSeconds += countOf(merged) - (existing === undefined ? 0 : countOf(existing))
       rolled.seenLow[row] = merged.low
       rolled.seenHigh[row] = merged.high

@@ -1,7 +1,7 @@
 /**
  * The port MinuteStore over a simulated database, statement by statement as store-minutes.ts, partition-progress.ts,
- * series-dictionary.ts and ring-state.ts do it, with the real pure parts: rollUp, mergeRow, RingPushBuilder. What it leaves
- * out: tenants, servers' first and last instants, hourly partitions and retention.
+ * series-dictionary.ts, hour-locks.ts and ring-state.ts do it, with the real pure parts: rollUp, mergeRow, RingPushBuilder. What it leaves
+ * out: tenants, servers' first and last instants, hourly partitions; sealing and retention where the plan has none.
  */
 import assert from 'node:assert/strict'
 import { mergeRow } from '@minutely/aggregator/merge-minute'
@@ -18,6 +18,7 @@ import {
   StoreRewoundError,
 } from '@minutely/aggregator/minute-store'
 import type { ClosedMinute } from '@minutely/aggregator/open-minute'
+import type { Retention } from '@minutely/aggregator/retention'
 import { type RingPush, RingPushBuilder } from '@minutely/aggregator/ring-push'
 import { rollUp } from '@minutely/aggregator/roll-up'
 import type { SeriesSlots, SlotEntry } from '@minutely/aggregator/series-slots'
@@ -31,6 +32,7 @@ import { copyRows, mergeRows } from './sim-minute-rows.ts'
 import type { SimProcess } from './sim-process.ts'
 import { lockProgress, resetProgress, saveProgress, touchProgress } from './sim-progress.ts'
 import { beginRun, finishRun } from './sim-runs.ts'
+import { dropBefore, shareSpans } from './sim-spans.ts'
 import {
   gapPrefix,
   nextSeriesIdKey,
@@ -43,6 +45,7 @@ import {
   type SeriesRow,
   seriesKeyOf,
 } from './sim-tables.ts'
+import { spanOf } from './sim-tiers.ts'
 
 export interface SimStoreDeps {
   readonly database: SimDatabase
@@ -123,8 +126,9 @@ export class SimMinuteStore implements MinuteStore {
     return this.#noticingRewinds(() =>
       this.#database.transaction(this.#process, async (transaction) => {
         await lockProgress(transaction, flush)
+        const sealed = await shareSpans(transaction, prepared, this.#database)
         await this.#assertKept(transaction, [...fresh])
-        const stored = await this.#storeAll(transaction, flush, prepared)
+        const stored = await this.#storeAll(transaction, flush, { prepared, sealed })
         const { resumeAt: position, closedThroughMs: completeThroughMs, anchor } = flush
         const version = await saveProgress(transaction, flush.partition, { position, completeThroughMs, anchor })
         if (commitWithin !== undefined) await commitWithin(clientOf(transaction), flush.partition, position)
@@ -137,21 +141,22 @@ export class SimMinuteStore implements MinuteStore {
   async #storeAll(
     transaction: SimTransaction,
     flush: Flush,
-    prepared: readonly Prepared[],
+    { prepared, sealed }: { readonly prepared: readonly Prepared[]; readonly sealed: ReadonlySet<number> },
   ): Promise<Omit<Stored, 'version'>> {
     const push = new RingPushBuilder(await this.#ring(transaction), flush.closedThroughMs)
     const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
     const merged = new Set<ClosedMinute>()
     for (const { minute, rows, tags } of prepared) {
       counts.rows += minute.rowCount
-      if (!minute.reopened && (await copyRows(transaction, rows))) {
+      const tiers = sealed.has(spanOf(rows.minuteMs, this.#database.tiers)) ? this.#database.tiers : undefined
+      if (!minute.reopened && tiers === undefined && (await copyRows(transaction, rows))) {
         push.addCopied(rows, tags)
         continue
       }
       if (merged.size === 0) push.identity = await this.#ring(transaction, 'locked')
       merged.add(minute)
       counts.mergedRows += minute.rowCount
-      const newSeconds = await mergeRows(transaction, rows, { minute, merge: this.#merge })
+      const newSeconds = await mergeRows(transaction, rows, { minute, merge: this.#merge, tiers })
       if (minute.late) counts.lateSamples += newSeconds
       push.addMerged(rows, tags)
     }
@@ -187,8 +192,10 @@ export class SimMinuteStore implements MinuteStore {
 
   forget(): void {}
 
-  async dropExpired(): Promise<string[]> {
-    return []
+  dropExpired({ minuteHoursMax }: Retention, nowMs: number): Promise<string[]> {
+    return this.#database.world.faults.sealing
+      ? dropBefore(nowMs - minuteHoursMax * 3_600_000, { database: this.#database, process: this.#process })
+      : Promise.resolve([])
   }
 
   async retire(sampleLog: Pick<SampleLog, 'partitions'>): Promise<string[]> {

@@ -3,7 +3,7 @@
  * the ring does not cover (query-api/src/read-range.ts, lib/src/recent-ring/recent-ring.ts). What it is told before completeThrough is
  * final: it must have every second acknowledged before the minute's end + lateness (loadtest/src/fleet/final-watch.ts).
  *
- * Not promised, so not judged: an answer while the database was set back; what the log lost on purpose; and while a partition
+ * Not promised, so not judged: an answer while the database was set back; what the log lost on purpose, or retention dropped; and while a partition
  * with records has no progress yet, because nobody has begun to read it.
  */
 import type { StoredMinute } from '@minutely/aggregator/merge-minute'
@@ -15,15 +15,8 @@ import type { SimDatabase } from './sim-database.ts'
 import type { SimLogStorage } from './sim-log-storage.ts'
 import type { SimProcess } from './sim-process.ts'
 import { bitsIn, type RingState, type SimRedis } from './sim-redis.ts'
-import {
-  completeThroughMs,
-  minuteKey,
-  progressKey,
-  type RingRow,
-  ringRow,
-  type SeriesRow,
-  seriesPrefix,
-} from './sim-tables.ts'
+import { completeThroughMs, progressKey, type RingRow, ringRow, type SeriesRow, seriesPrefix } from './sim-tables.ts'
+import { halvesOf30, isForgotten, storedMinute } from './sim-tiers.ts'
 import { clockText, type SimWorld } from './sim-world.ts'
 
 export interface SimReaderDeps {
@@ -108,6 +101,7 @@ export class SimReader {
     const state = redis.get({ epoch, ...row, minute: minute.minuteMs / minuteMs })
     // Until somebody notices that the database lost commits, the ring has what it has not.
     if (state === undefined || database.rewoundAtMs * 1_000 >= Number(epoch)) return state
+    if (isForgotten(database, minute.minuteMs)) return state
     const stored = storedOf(database, row, minute)
     const { low, high } = minuteOf(state)
     if ((low & ~(stored?.low ?? 0)) !== 0 || (high & ~(stored?.high ?? 0)) !== 0) {
@@ -119,6 +113,7 @@ export class SimReader {
 
   #judge(minute: LedgerMinute, { state, from }: Answer): void {
     this.finalCount++
+    if (isForgotten(this.#deps.database, minute.minuteMs)) return
     const { partitionCount, partitionCountLater } = this.#deps.world.faults
     // A minute whose server moves to another partition is pushed by both, each when its own part is closed: until the later push has
     // arrived the ring has the earlier part.
@@ -142,10 +137,10 @@ export class SimReader {
 }
 
 function storedOf(database: SimDatabase, row: SeriesRow | undefined, minute: LedgerMinute): StoredMinute | undefined {
-  return row && database.get<StoredMinute>(minuteKey(row.seriesId, minute.minuteMs))
+  return row && storedMinute(database, row.seriesId, minute.minuteMs)
 }
 
 /** Halves of 32 and 28 bits to halves of 30. */
 function minuteOf({ seenLow, seenHigh, min, max, sum }: RingState): StoredMinute {
-  return { low: seenLow & 0x3fffffff, high: ((seenHigh << 2) | (seenLow >>> 30)) & 0x3fffffff, min, max, sum }
+  return { ...halvesOf30(seenLow, seenHigh), min, max, sum }
 }

@@ -10,7 +10,8 @@ import type { SimDatabase } from './sim-database.ts'
 import { nextEpoch } from './sim-minute-store.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { RingState, SimRedis } from './sim-redis.ts'
-import { completeThroughMs, minutePrefix, ringKey, ringRow, type SeriesRow, seriesPrefix } from './sim-tables.ts'
+import { completeThroughMs, ringKey, ringRow, type SeriesRow, seriesPrefix } from './sim-tables.ts'
+import { allMinutes } from './sim-tiers.ts'
 
 const lookEveryMs = 5_000
 
@@ -55,8 +56,7 @@ async function fill({ epoch }: RingIdentity, generation: number, deps: RingRepai
   const beforeMs = await database.single(process, 'read progress', () => completeThroughMs(database))
   const rows = await database.single(process, 'read minutes', () => {
     const tags = new Map(database.entries<SeriesRow>(seriesPrefix).map(([, row]) => [row.seriesId, row.tag]))
-    return database.entries<StoredMinute>(minutePrefix).flatMap(([key, minute]) => {
-      const [seriesId = 0, startMs = 0] = key.slice(minutePrefix.length).split(' ').map(Number)
+    return allMinutes(database).flatMap(({ seriesId, atMs: startMs, minute }) => {
       const tag = tags.get(seriesId)
       if (tag === undefined || startMs + minuteMs > beforeMs) return []
       return [{ key: { epoch, seriesId, tag, minute: startMs / minuteMs }, state: ringStateOf(minute) }]

@@ -1,5 +1,4 @@
 /** What the simulated database holds, and under which keys; in the words of schema/sql. */
-import type { StoredMinute } from '@minutely/aggregator/merge-minute'
 import type { LogAnchor, LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import type { SimDatabase } from './sim-database.ts'
 import { nameOf } from './sim-log-storage.ts'
@@ -22,6 +21,13 @@ export interface RingRow {
   readonly runId: string | undefined
 }
 
+/** Of a span of minutes that is sealed, or was begun to be. */
+export interface SealRow {
+  readonly state: 'sealing' | 'sealed'
+  readonly dirty: boolean
+  readonly triedAtMs: number
+}
+
 export interface GapRow extends LogGap {
   readonly partition: LogPartition
 }
@@ -32,9 +38,16 @@ export const gapPrefix = 'gap '
 export const progressPrefix = 'progress '
 export const minutePrefix = 'minute '
 export const seriesPrefix = 'series '
+export const blockPrefix = 'block '
+export const sealPrefix = 'seal '
 
 export const progressKey = (partition: LogPartition): string => progressPrefix + nameOf(partition)
 export const seriesKeyOf = (identity: string): string => seriesPrefix + identity
+/** Of a series' span; spans are numbered from 1970. */
+export const blockKey = (seriesId: number, span: number): string => `${blockPrefix}${seriesId} ${span}`
+export const sealKey = (span: number): string => `${sealPrefix}${span}`
+/** An advisory lock: flushes share it, the sealer takes it alone. */
+export const spanLock = (span: number): string => `span-lock ${span}`
 export const minuteKey = (seriesId: number, minuteMs: number): string => `${minutePrefix}${seriesId} ${minuteMs}`
 
 export function ringRow(source: { get<T>(key: string): T | undefined }): RingRow {
@@ -47,6 +60,7 @@ export function completeThroughMs(database: SimDatabase): number {
   return rows.length === 0 ? 0 : Math.min(...rows.map(([, row]) => row.completeThroughMs))
 }
 
-export function storedMinute(database: SimDatabase, seriesId: number, minuteMs: number): StoredMinute | undefined {
-  return database.get<StoredMinute>(minuteKey(seriesId, minuteMs))
+/** What follows the prefix. */
+export function numbersOf(key: string, prefix: string): number[] {
+  return key.slice(prefix.length).split(' ').map(Number)
 }

@@ -14,6 +14,8 @@ export const simStartMs = Date.UTC(2027, 0, 15, 9, 57)
 export class SimWorld {
   readonly clock = new VirtualClock(simStartMs, { settlesPerTurn: 64 })
   readonly random: SimRandom
+  /** What came later draws from a stream of its own. */
+  readonly sealRandom: SimRandom
   readonly faults: FaultPlan
   readonly faultsUntilMs: number
   /** Each event changes it: two runs with the same hash did the same. */
@@ -24,6 +26,7 @@ export class SimWorld {
 
   constructor(seed: number, faults: FaultPlan, onEvent?: (line: string) => void) {
     this.random = new SimRandom(seed)
+    this.sealRandom = new SimRandom(seed ^ 0x5ea1ed)
     this.faults = faults
     this.faultsUntilMs = simStartMs + faults.faultyMs
     this.#onEvent = onEvent

@@ -12,13 +12,14 @@ function replayOf({ seed, problems }: SeedResult): string {
 }
 
 test(`${seedCount} seeds of faults from agent to reader: exact, nothing final too early, the ring never ahead`, async () => {
-  const totals = { seeds: 0, acknowledged: 0, finals: 0 }
+  const totals = { seeds: 0, acknowledged: 0, finals: 0, sealed: 0, resealed: 0, dirty: 0, dropped: 0 }
   const wrong: SeedResult[] = []
   const range = { from: 1, count: seedCount, workers: availableParallelism(), variantName: soundVariant.name }
   await runSeeds(range, (result) => {
     totals.seeds++
     totals.acknowledged += result.acknowledged
     totals.finals += result.finals
+    for (const what of ['sealed', 'resealed', 'dirty', 'dropped'] as const) totals[what] += result.seals[what]
     if (result.problems.length > 0) wrong.push(result)
     return wrong.length > 0
   })
@@ -27,6 +28,9 @@ test(`${seedCount} seeds of faults from agent to reader: exact, nothing final to
   assert.equal(seeds, seedCount)
   // A run in which nothing arrives would be right too.
   assert.ok(acknowledged > 300_000 && finals > 100_000, `${acknowledged} samples, ${finals} final`)
+  // Each step of sealing came to meet late data, and retention something to drop.
+  const { sealed, resealed, dirty, dropped } = totals
+  assert.ok(sealed > 100 && resealed > 100 && dirty > 10 && dropped > 10, JSON.stringify(totals))
 })
 
 test('a topic made anew and filled past a reader that the database holds up is found out, and read from its start', async () => {

@@ -27,6 +27,7 @@ export interface Variant {
   readonly merge?: typeof mergeRow
   readonly trustsIds?: boolean
   readonly trustsPositions?: boolean
+  readonly ignoresDirty?: boolean
   /** What it takes to show within some hundred seeds, where the mistake is rare. */
   readonly faults?: Partial<FaultPlan>
   /** Called in the transaction of a flush, when all but its COMMIT is done. */
@@ -94,6 +95,12 @@ export const brokenVariants: readonly Variant[] = [
     beforeCommit: async ({ identity, copied, merged }, ring) => {
       for (const rows of [copied, merged]) if (rows.count > 0) await ring.push(identity, rows)
     },
+  },
+  {
+    name: 'late-data-while-sealing',
+    mistake: 'the rows of an hour are dropped although late data came while they were packed',
+    ignoresDirty: true,
+    faults: { sealing: true, sealSpanMinutes: 1, sealDelayMs: 0 },
   },
   {
     name: 'never-careful',

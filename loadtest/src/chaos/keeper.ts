@@ -24,6 +24,8 @@ export class Keeper {
   readonly problems: string[] = []
   readonly #deps: KeeperDeps
   readonly #held = new Set<ServiceProcess>()
+  /** One of a service's processes each: its end is noticed once, however often it was taken and given back. */
+  readonly #minded = new WeakSet<Promise<number | null>>()
   #isStopping = false
 
   constructor(deps: KeeperDeps) {
@@ -68,6 +70,8 @@ export class Keeper {
 
   #mind(one: ServiceProcess): void {
     const minded = one.ended
+    if (this.#minded.has(minded)) return
+    this.#minded.add(minded)
     minded.then(async (exitCode) => {
       if (this.#isStopping || this.#held.has(one)) return
       if (startGivenUp.test(one.lastWords)) this.#deps.tally.add('failedStarts')

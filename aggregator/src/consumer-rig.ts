@@ -8,6 +8,7 @@ import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
 import type { Pool, PostgresConnection } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
 import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
+import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { PostgresSampleLog } from '@minutely/lib/sample-log/postgres-sample-log'
 import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
@@ -45,6 +46,8 @@ export interface RigOptions {
   readonly apart?: boolean
   readonly config?: Partial<AggregatorConfig>
   readonly partition?: number
+  /** By default none. */
+  readonly ring?: RecentRing
 }
 
 export interface Running {
@@ -59,7 +62,7 @@ export interface Running {
 
 export class ConsumerRig {
   readonly clock = new VirtualClock(rigStartMs)
-  readonly ring = new AbsentRecentRing()
+  readonly ring: RecentRing
   readonly live = new LocalLiveChannel()
   readonly trial = new FoldTrial({ clock: new SystemClock(), log: silentLog })
   readonly metrics = createAggregatorMetrics(new Registry())
@@ -76,6 +79,7 @@ export class ConsumerRig {
     this.pool = database.pool
     this.connection = database.connection
     this.#options = options
+    this.ring = options.ring ?? new AbsentRecentRing()
     this.log = new PostgresSampleLog(
       { partitionCount, keepMs: 600_000, sizeBytesMax: 1 << 30, tailBytesMax: 1 << 24, deadLettersMax: 1_000 },
       { ...database, clock: this.clock, log: silentLog },

@@ -330,3 +330,15 @@ test('without restarts every sample is counted once, as what the naive model say
     }),
   )
 })
+
+test('what was given out because the log began anew is a part: what comes after of the same minute is merged', () => {
+  const { windows, fold } = windowsWith(wide)
+  fold(sectionOf('a', everySecond(baseMs), [{ series: cpu, values: [1] }]))
+  assert.deepEqual(
+    windows.giveAll().map(({ minuteMs, reopened }) => ({ minuteMs, reopened })),
+    [{ minuteMs: baseMs, reopened: false }],
+  )
+  fold(sectionOf('a', everySecond(baseMs + 5_000), [{ series: cpu, values: [2] }]))
+  const [rest] = windows.closeUpTo(baseMs + minuteMs, baseMs)
+  assert.deepEqual([rest?.reopened, rest?.late], [true, false])
+})

@@ -51,6 +51,8 @@ export class SimDatabase {
   availableAtMs = 0
   rewindCount = 0
   rewoundAtMs = Number.NEGATIVE_INFINITY
+  /** Progress was lost that a commit in the log names. */
+  lossToldToLogAtMs: number | undefined
 
   constructor(world: SimWorld) {
     this.world = world

@@ -99,6 +99,10 @@ function breakStore({ world, database }: SimRun): void {
 
 function rewindStore({ world, storage, database }: SimRun): void {
   database.rewind(world.random.between(1, world.faults.commitsLost))
+  const isHidden = [...storage.partitions.values()].some(
+    (log) => Number(log.committed?.mark ?? 0) > (database.get<ProgressRow>(progressKey(log))?.versionUs ?? 0),
+  )
+  if (isHidden) database.lossToldToLogAtMs = world.nowMs
   for (const record of storage.destroyed) {
     if (record.reason === 'rewound' && !isKnown(database, record)) record.isMissed = false
   }

@@ -36,6 +36,11 @@ export interface Variant {
 
 export const soundVariant: Variant = { name: 'sound', mistake: 'none' }
 
+/** The database loses commits, and owners die before they notice. */
+const lossy: Partial<FaultPlan> = {
+  ...{ storeRewinds: 10, commitsLost: 3, aggregatorCrashes: 20, aggregatorCount: 2, tight: true, pushFails: 0 },
+}
+
 export const brokenVariants: readonly Variant[] = [
   {
     name: 'commit-before-store',
@@ -110,6 +115,24 @@ export const brokenVariants: readonly Variant[] = [
       const beginRun = (partition: LogPartition): Promise<number> => minuteStore.beginRun(partition).then(() => 1)
       return { minuteStore: storeWith(minuteStore, { beginRun }) }
     },
+  },
+  {
+    name: 'loss-not-asked',
+    mistake: 'whoever resumes does not ask whether the database has lost what the log was told to forget',
+    faults: lossy,
+    wrap: ({ minuteStore }) => {
+      const readProgress: MinuteStore['readProgress'] = async (partition, since) => ({
+        ...(await minuteStore.readProgress(partition, since)),
+        isBehind: false,
+      })
+      return { minuteStore: storeWith(minuteStore, { readProgress }) }
+    },
+  },
+  {
+    name: 'ring-never-void',
+    mistake: 'the ring stays in use when it may have what the database lost, or lacks what was merged',
+    faults: { pushFails: 0.5 },
+    wrap: ({ minuteStore }) => ({ minuteStore: storeWith(minuteStore, { voidRing: async () => {} }) }),
   },
   {
     name: 'accuses-by-deaths',

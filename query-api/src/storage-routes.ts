@@ -1,5 +1,6 @@
 /** `GET /v1/storage`, and what it says as metrics, read when somebody scrapes. */
 import type { Clock } from '@minutely/lib/clock'
+import { refuseOtherMethods } from '@minutely/lib/other-methods'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import type { StorageAnswer } from '@minutely/schema/query-wire'
 import type { FastifyInstance } from 'fastify'
@@ -7,7 +8,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { QueryConfig } from './config.ts'
 import type { QueryMetrics } from './metrics.ts'
 import { Parameters } from './parameters.ts'
-import { refuseOtherMethods, signalOf } from './range-routes.ts'
+import { signalOf } from './range-routes.ts'
 import { type DiskSpace, StorageReader } from './storage.ts'
 import { inStoreSession } from './store-session.ts'
 

@@ -7,8 +7,10 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '@minutely/lib/clock'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import { MinutePartitions } from '../minute-partitions.ts'
+import { Retention, type RetentionConfig } from '../retention.ts'
 import { hourMs } from '../sealing/hour-locks.ts'
 import { SlicePacker } from '../sealing/pack-slice.ts'
+import { syncClasses } from '../sealing/retention-classes.ts'
 import { SeriesDictionary } from '../series-dictionary.ts'
 import { type ByteSource, openFile, openPipe, SourceError } from './byte-source.ts'
 import { readCsvHeader } from './csv-header.ts'
@@ -38,8 +40,7 @@ const chunkBytesMin = 4_096
 const chunkBytesMax = 1_048_576
 
 /** Of the aggregators of the same store. */
-export interface StoreConfig {
-  readonly retentionHours: number
+export interface StoreConfig extends RetentionConfig {
   readonly sealAfterMinutes: number
   readonly ringHours: number
 }
@@ -147,7 +148,7 @@ class SourceImport {
         hasHeader: this.#format === 'csv',
         timeBounds: () => this.#timeBounds(),
         resolveSeries: (parts) => this.#resolve(parts),
-        storePart: this.#storer(),
+        storePart: await this.#storer(),
         onProgress: (totals) => this.#tell(totals),
         now: () => new Date(clock.nowMs()),
       })
@@ -183,7 +184,7 @@ class SourceImport {
 
   #timeBounds(): TimeBounds {
     const { clock, config } = this.#deps
-    const keptFromMs = clock.nowMs() - config.retentionHours * hourMs
+    const keptFromMs = clock.nowMs() - new Retention(config).minuteHoursMax * hourMs
     return { fromMs: Math.ceil(keptFromMs / hourMs) * hourMs, throughMs: clock.nowMs() + futureMs }
   }
 
@@ -193,14 +194,16 @@ class SourceImport {
     await this.#dictionary.resolve(entries, this.#deps.clock.nowMs())
   }
 
-  #storer(): Parameters<typeof importFile>[2]['storePart'] {
+  async #storer(): Promise<Parameters<typeof importFile>[2]['storePart']> {
     const { client, clock, config, pool, random = Math.random, reached } = this.#deps
+    const retention = new Retention(config)
     const deps = {
       client,
       clock,
       dictionary: this.#dictionary,
       partitions: new MinutePartitions(pool),
       packer: new SlicePacker(),
+      tiers: { retention, classes: await syncClasses(pool, retention) },
       random,
       ...(reached && { reached }),
     }

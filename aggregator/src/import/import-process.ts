@@ -42,8 +42,9 @@ export async function importHistory(
   const pool = createPool(store.connection, { name: 'import', connectionsMax }, { log })
   try {
     await migrate(pool)
-    const { retentionHours, sealAfterMinutes } = config.aggregator
-    const storeConfig = { ...config.import, retentionHours, sealAfterMinutes, ringHours: config.ring.hours }
+    const { retentionHours, hourRetentionDays, retentionByMetric, sealAfterMinutes } = config.aggregator
+    const retention = { retentionHours, hourRetentionDays, retentionByMetric }
+    const storeConfig = { ...config.import, ...retention, sealAfterMinutes, ringHours: config.ring.hours }
     await runImport(options, storeConfig, {
       pool,
       clock,

@@ -13,11 +13,11 @@ import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { readRingIdentity, voidRing } from '@minutely/lib/recent-ring/ring-state'
 import { secondMs } from '@minutely/schema/limits'
 import type { MinutePartitions } from '../minute-partitions.ts'
-import { ensureBlockDay } from '../sealing/block-table.ts'
 import { hourMs, shareHours } from '../sealing/hour-locks.ts'
 import { type HistoryHour, writeHistory } from '../sealing/import-hours.ts'
-import type { PackedSeries, SlicePacker } from '../sealing/pack-slice.ts'
+import type { SlicePacker } from '../sealing/pack-slice.ts'
 import { inBriefTransaction } from '../sealing/seal-transaction.ts'
+import { ensureTiers, type SealedSeries, TierWriter, type TierWriterDeps } from '../sealing/write-sealed.ts'
 import type { Span } from '../seen-servers.ts'
 import type { SeriesDictionary } from '../series-dictionary.ts'
 import type { ServerSlots } from '../series-slots.ts'
@@ -25,7 +25,7 @@ import { touchServers } from '../store-minutes.ts'
 import { mergeHistoryRows } from './history-rows.ts'
 import type { HourPoints } from './hour-points.ts'
 import type { ImportSeries } from './import-series.ts'
-import { type BatchPart, hoursOf, hoursPerDay, type SeriesDay } from './point-batch.ts'
+import { type BatchPart, hoursOf, type SeriesDay } from './point-batch.ts'
 
 export interface PartDeps {
   readonly client: PoolClient
@@ -33,6 +33,7 @@ export interface PartDeps {
   readonly dictionary: SeriesDictionary
   readonly partitions: MinutePartitions
   readonly packer: SlicePacker
+  readonly tiers: TierWriterDeps
   /** In [0, 1), for the pauses between attempts. */
   readonly random: () => number
   /** For tests: called between statements. */
@@ -61,7 +62,7 @@ interface SeriesHour {
   readonly tenantId: number
   readonly points: HourPoints
   readonly count: number
-  readonly fresh: PackedSeries | undefined
+  readonly fresh: SealedSeries | undefined
   layOn: HourPoints['layOn']
 }
 
@@ -95,13 +96,13 @@ async function attemptPart(
   const { client, partitions, reached = async () => {} } = deps
   const { part, sealable, current } = prepared
   try {
-    if (sealable.length > 0 && !(await ensureDay(client, part.day))) return 'busy'
+    if (!(await ensureHours(sealable, deps))) return 'busy'
     for (const { hour } of current) await partitions.ensure(hour * hourMs)
     const result = await inBriefTransaction(client, async () => {
       await client.query('set local synchronous_commit = off')
       await reached('begun')
       await assertKept(part, deps)
-      const written = await writeHistory(client, sealable, deps)
+      const written = await writeHistory(client, sealable, { ...deps, writer: new TierWriter(deps.tiers) })
       await reached('blocks')
       const rows = await mergeRows([...written.left, ...current], client)
       await reached('rows')
@@ -127,8 +128,12 @@ async function attemptPart(
 }
 
 /** @returns false when readers did not make room in time. */
-async function ensureDay(client: PoolClient, day: number): Promise<boolean> {
-  return (await inBriefTransaction(client, () => ensureBlockDay(client, day * hoursPerDay))) !== 'busy'
+async function ensureHours(hours: PreparedPart['sealable'], { client, tiers }: PartDeps): Promise<boolean> {
+  if (hours.length === 0) return true
+  const made = await inBriefTransaction(client, async () => {
+    for (const { hour } of hours) await ensureTiers(client, hour, tiers)
+  })
+  return made !== 'busy'
 }
 
 async function prepare(part: BatchPart, bounds: PartBounds, deps: PartDeps): Promise<PreparedPart> {

@@ -22,6 +22,8 @@ export const importConfig: ImportConfig & StoreConfig = {
   liveLagMsMax: 0,
   niceness: 0,
   retentionHours: 48,
+  hourRetentionDays: 400,
+  retentionByMetric: [],
   sealAfterMinutes: 60,
   ringHours: 48,
 }

@@ -12,9 +12,10 @@
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import type { MinuteColumns } from '@minutely/schema/hour-block/minute-columns'
 import { listMinutePartitions } from '../minute-partitions.ts'
-import { readBlocks, writeBlocks } from './block-table.ts'
 import { holdHours, hourMs, hourOf } from './hour-locks.ts'
-import type { PackedSeries, SlicePacker } from './pack-slice.ts'
+import type { SlicePacker } from './pack-slice.ts'
+import { hourTable, type ReadTierRow, readTierRows } from './tier-table.ts'
+import type { SealedSeries, TierWriter } from './write-sealed.ts'
 
 export interface HistorySeries {
   readonly seriesId: number
@@ -24,7 +25,7 @@ export interface HistorySeries {
   /** Adds what the minutes have not seen. @returns how many seconds that was. */
   layOn(columns: MinuteColumns): number
   /** What is to be written if there is nothing of it yet, packed before the locks are taken. */
-  readonly fresh: PackedSeries | undefined
+  readonly fresh: SealedSeries | undefined
 }
 
 export interface HistoryHour<S extends HistorySeries> {
@@ -39,11 +40,11 @@ export interface WrittenHistory<S extends HistorySeries> {
   readonly left: readonly HistoryHour<S>[]
 }
 
-/** `hours`: ascending, of one day whose partition of blocks is there. */
+/** `hours`: ascending, of one day; ensureTiers has made room for them. */
 export async function writeHistory<S extends HistorySeries>(
   client: PoolClient,
   hours: readonly HistoryHour<S>[],
-  { packer }: { readonly packer: SlicePacker },
+  { packer, writer }: { readonly packer: SlicePacker; readonly writer: TierWriter },
 ): Promise<WrittenHistory<S>> {
   if (hours.length === 0) return { added: 0, left: [] }
   const numbers = hours.map(({ hour }) => hour)
@@ -61,11 +62,13 @@ export async function writeHistory<S extends HistorySeries>(
     if (inRows.length === series.length) continue
     const inBlocks = series.filter(({ seriesId }) => !isSealing && !withRows.has(seriesId))
     const ids = inBlocks.map(({ seriesId }) => seriesId)
-    const existing = states.has(hour) ? await readBlocks(client, hour, ids) : new Map<number, Buffer>()
+    const existing = states.has(hour)
+      ? await readTierRows(client, { table: hourTable, key: hour }, ids)
+      : new Map<number, ReadTierRow>()
     const result = packAll(inBlocks, existing, packer)
-    added += result.added
     if (result.packed.length === 0) continue
-    await writeBlocks(client, { hour, packed: result.packed }, existing)
+    const { leftOut } = await writer.write(client, { hour, packed: result.packed, existing })
+    for (const [seriesId, count] of result.added) if (!leftOut.has(seriesId)) added += count
     written.push(hour)
   }
   await markSealed(client, written)
@@ -74,16 +77,16 @@ export async function writeHistory<S extends HistorySeries>(
 
 function packAll(
   series: readonly HistorySeries[],
-  existing: ReadonlyMap<number, Buffer>,
+  existing: ReadonlyMap<number, ReadTierRow>,
   packer: SlicePacker,
-): { packed: PackedSeries[]; added: number } {
-  const packed: PackedSeries[] = []
-  let added = 0
+): { packed: SealedSeries[]; added: ReadonlyMap<number, number> } {
+  const packed: SealedSeries[] = []
+  const added = new Map<number, number>()
   for (const one of series) {
-    const before = existing.get(one.seriesId)
+    const before = existing.get(one.seriesId)?.block
     if (before === undefined && one.fresh !== undefined) {
       packed.push(one.fresh)
-      added += one.count
+      added.set(one.seriesId, one.count)
       continue
     }
     let more = 0
@@ -91,7 +94,7 @@ function packAll(
       more = one.layOn(columns)
       return more > 0
     })
-    added += more
+    added.set(one.seriesId, more)
     if (changed !== undefined) packed.push(changed)
   }
   return { packed, added }
@@ -122,8 +125,8 @@ async function readHotSeries(
 async function markSealed(client: PoolClient, hours: readonly number[]): Promise<void> {
   if (hours.length === 0) return
   await client.query(
-    `insert into hour_seal (hour, state, dirty, tried_at)
-     select hour, 'sealed', true, to_timestamp(0) from unnest($1::integer[]) as hour order by hour
+    `insert into hour_seal (hour, state, dirty, tried_at, rolled)
+     select hour, 'sealed', true, to_timestamp(0), true from unnest($1::integer[]) as hour order by hour
      on conflict (hour) do update set dirty = true where not hour_seal.dirty`,
     [hours],
   )

@@ -47,6 +47,8 @@ export interface TierWriterDeps {
 }
 
 export interface Written {
+  /** Series whose block was not written: the hour they have is past the retention of its minutes. */
+  readonly leftOut: ReadonlySet<number>
   readonly blocks: number
   readonly bytes: number
   /** Minutes that were left out because the others of their hour are past their retention. */
@@ -64,6 +66,9 @@ export async function ensureTiers(client: PoolClient, hour: number, { classes }:
   await ensurePartitions(client, wanted)
 }
 
+/** Any constant: first half of the key, the day is the second. Taken after locks of hours, and nothing is waited for behind it. */
+const advisoryClass = 7_070_011
+
 /** Made once for many hours. */
 export class TierWriter {
   readonly #deps: TierWriterDeps
@@ -79,18 +84,22 @@ export class TierWriter {
   /** In the caller's transaction, on the connection of the one that seals. @throws SealRefusedError */
   async write(client: PoolClient, { hour, packed, existing }: SealedHours): Promise<Written> {
     const day = Math.floor(hour / hoursPerDay)
+    // A sealer and an importer may have different hours of one day; the day's row has both.
+    await client.query(`select pg_advisory_xact_lock(${advisoryClass}, $1)`, [day])
     const seriesIds = packed.map(({ seriesId }) => seriesId)
     const days = await readTierRows(client, { table: dayTable, key: day }, seriesIds)
     const unknown = seriesIds.filter((id) => !existing.has(id) || !days.has(id))
     const classOf = await classesOf(client, unknown, this.#deps)
     const [blocks, dayBlocks]: [TierRow[], TierRow[]] = [[], []]
     const counts = new Map<number, { minutes: number; hours: number }>()
+    const leftOut = new Set<number>()
     let expiredMinutes = 0
     for (const { seriesId, tenantId, block, rolled, minuteCount, newMinuteCount } of packed) {
       const [hourRow, dayRow] = [existing.get(seriesId), days.get(seriesId)]
       this.#load(seriesId, dayRow?.block)
       if (hourRow === undefined && (this.#columns.count[hour % hoursPerDay] as number) > 0) {
         expiredMinutes += minuteCount
+        leftOut.add(seriesId)
         continue
       }
       const ofClass = hourRow?.class ?? classOf(seriesId)
@@ -107,7 +116,7 @@ export class TierWriter {
     await writeTierRows(client, { table: dayTable, key: day, rows: dayBlocks }, days)
     await addCounts(client, hour, counts)
     const bytes = blocks.reduce((sum, { block }) => sum + block.length, 0)
-    return { blocks: blocks.length, bytes, expiredMinutes }
+    return { blocks: blocks.length, bytes, expiredMinutes, leftOut }
   }
 
   #load(seriesId: number, block: Buffer | undefined): void {

@@ -3,12 +3,14 @@
  * sealer's own functions, into a data folder that nobody else uses meanwhile.
  */
 
-import { ensureBlockDay, writeBlocks } from '@minutely/aggregator/sealing/block-table'
-import type { PackedSeries } from '@minutely/aggregator/sealing/pack-slice'
+import { Retention } from '@minutely/aggregator/retention'
+import { syncClasses } from '@minutely/aggregator/sealing/retention-classes'
+import { ensureTiers, type SealedSeries, TierWriter } from '@minutely/aggregator/sealing/write-sealed'
 import { createLogger } from '@minutely/lib/logging'
 import { startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
 import { migrate } from '@minutely/lib/postgres/migrate'
 import { createPool, inTransaction, type Pool } from '@minutely/lib/postgres/pool'
+import { rollUpHour } from '@minutely/schema/day-block/roll-up-hour'
 import { HourBlockEncoder } from '@minutely/schema/hour-block/encode-hour-block'
 import { createMinuteColumns, minutesPerHour, wholeHalf } from '@minutely/schema/hour-block/minute-columns'
 import { seriesIdentity } from '@minutely/schema/series-identity'
@@ -29,14 +31,19 @@ export async function storeHours(
   try {
     await migrate(pool)
     const seriesIds = await storeDictionary(pool, shape)
+    const retention = new Retention({ retentionHours: 48, hourRetentionDays: 400, retentionByMetric: [] })
+    const tiers = { retention, classes: await syncClasses(pool, retention) }
+    const writer = new TierWriter(tiers)
     let bytes = 0
     for (let hour = shape.fromMs / hourMs; hour < toMsOf(shape) / hourMs; hour++) {
       const packed = packHour(hour, shape, seriesIds)
       bytes += packed.reduce((sum, { block }) => sum + block.length, 0)
       await inTransaction(pool, async (client) => {
-        await ensureBlockDay(client, hour)
-        await writeBlocks(client, { hour, packed }, new Map())
-        await client.query(`insert into hour_seal (hour, state, tried_at) values ($1, 'sealed', now())`, [hour])
+        await ensureTiers(client, hour, tiers)
+        await writer.write(client, { hour, packed, existing: new Map() })
+        await client.query(`insert into hour_seal (hour, state, tried_at, rolled) values ($1, 'sealed', now(), true)`, [
+          hour,
+        ])
       })
       onProgress(`hour ${hour - shape.fromMs / hourMs + 1} of ${shape.hours}`)
     }
@@ -69,7 +76,7 @@ async function storeDictionary(pool: Pool, shape: FleetShape): Promise<number[]>
   return ids
 }
 
-function packHour(hour: number, { servers, metrics }: FleetShape, seriesIds: readonly number[]): PackedSeries[] {
+function packHour(hour: number, { servers, metrics }: FleetShape, seriesIds: readonly number[]): SealedSeries[] {
   const [encoder, columns, made] = [
     new HourBlockEncoder(),
     createMinuteColumns(minutesPerHour),
@@ -77,7 +84,7 @@ function packHour(hour: number, { servers, metrics }: FleetShape, seriesIds: rea
   ]
   columns.seenLow.fill(wholeHalf)
   columns.seenHigh.fill(wholeHalf)
-  const packed: PackedSeries[] = []
+  const packed: SealedSeries[] = []
   for (let server = 0; server < servers; server++) {
     for (let metric = 0; metric < metrics; metric++) {
       for (let minute = 0; minute < minutesPerHour; minute++) {
@@ -87,7 +94,9 @@ function packHour(hour: number, { servers, metrics }: FleetShape, seriesIds: rea
         columns.sum[minute] = made.sum
       }
       const seriesId = seriesIds[server * metrics + metric] as number
-      packed.push({ seriesId, tenantId, block: encoder.encode(columns, 0) })
+      const block = encoder.encode(columns, 0)
+      const counts = { minuteCount: minutesPerHour, newMinuteCount: minutesPerHour }
+      packed.push({ seriesId, tenantId, block, rolled: rollUpHour(columns), ...counts })
     }
   }
   return packed

@@ -27,6 +27,8 @@ export interface SendFigures {
 
 /** Percentiles since the last question. */
 export interface SendStatus {
+  /** Of the order under way, or the last one. */
+  readonly fromIndex: number
   readonly sentCount: number
   readonly acceptedCount: number
   readonly behindMs: number

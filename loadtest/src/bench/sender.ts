@@ -25,7 +25,8 @@ const headersOf: Readonly<Record<WireFormat, Record<string, string>>> = {
 }
 
 const files = new Map<WireFormat, { readonly plan: SendPlan; readonly file: BodyFile }>()
-let figures = newFigures()
+let figures = newFigures(0)
+let isGivenUp = false
 
 serve({
   prepare: ({ plan, format, path }: { plan: SendPlan; format: WireFormat; path: string }) => {
@@ -41,6 +42,9 @@ serve({
   },
   floor: async () => ({ cpuS: await measureFloor() }),
   send: (order: SendOrder) => send(order),
+  giveUp: () => {
+    isGivenUp = true
+  },
   status: (): SendStatus => figures.status(),
 })
 
@@ -66,7 +70,7 @@ async function measureFloor(): Promise<number> {
 async function send({ url, format, time, fromIndex, toIndex }: SendOrder): Promise<SendFigures> {
   const { plan, file } = prepared(format)
   const agent = new Agent({ keepAlive: true, maxSockets: inFlightMax })
-  figures = newFigures()
+  figures = newFigures(fromIndex)
   const mine = figures
   const target = { url: new URL(url), agent, headers: headersOf[format] }
   const inFlight = new Set<Promise<void>>()
@@ -80,6 +84,7 @@ async function send({ url, format, time, fromIndex, toIndex }: SendOrder): Promi
     await untilDue(time, dueMs)
     if (inFlight.size >= inFlightMax) await Promise.race(inFlight)
     await lastOf.get(host)
+    if (isGivenUp) throw new Error('given up')
     mine.sent(-realDelayMs(time, { dueMs, nowMs: Date.now() }))
     const sending = deliver(body, target, mine).finally(() => inFlight.delete(sending))
     lastOf.set(host, sending)
@@ -126,7 +131,7 @@ function post(body: Buffer, { url, agent, headers }: Target): Promise<number> {
   return promise
 }
 
-function newFigures() {
+function newFigures(fromIndex: number) {
   const latenciesMs: number[] = []
   /** Since the last question about the status. */
   let recentMs: number[] = []
@@ -144,10 +149,20 @@ function newFigures() {
       if (isAccepted) acceptedCount++
       else refused[status] = (refused[status] ?? 0) + 1
     },
+    giveUp: () => {
+      isGivenUp = true
+    },
     status: (): SendStatus => {
       const sorted = Float64Array.from(recentMs).sort()
       recentMs = []
-      return { sentCount, acceptedCount, behindMs, p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99) }
+      return {
+        fromIndex,
+        sentCount,
+        acceptedCount,
+        behindMs,
+        p50Ms: percentile(sorted, 0.5),
+        p99Ms: percentile(sorted, 0.99),
+      }
     },
     all: (wallS: number): SendFigures => {
       const sorted = Float64Array.from(latenciesMs).sort()

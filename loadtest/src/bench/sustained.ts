@@ -21,6 +21,8 @@ const warmUpS = 30
 const lookEveryMs = 10_000
 const minuteMs = 60_000
 const p99MsMax = 250
+/** A sender that is so late will not catch up. */
+const behindSMax = 60
 /** Node itself, its code and its heap's slack. */
 const nodeBytes = 256 * 1_048_576
 /** Memory that settings bound; what they allow together is the process's budget. */
@@ -83,10 +85,21 @@ async function sustain({ plan, speed, warmUpCells, limits }: Sustained, deps: Su
   say('| s | k samples/s | sender behind, s | reader behind, s | p50, ms | p99, ms | Node, MB | open minutes, MB |')
   say(`|${'--:|'.repeat(8)}`)
   const looks: Look[] = []
-  const onRunning = (running: Running): (() => void) => watch(running, { plan, warmUpCells, sender, looks, say })
+  let isHopeless = false
+  const onHopeless = (): void => {
+    isHopeless = true
+  }
+  const onRunning = (running: Running): (() => void) =>
+    watch(running, { plan, warmUpCells, sender, looks, say, onHopeless })
   const runOptions = { plan, speed, warmUpCells, folder: join(folder, 'storage') }
-  const run = await measureRun(embeddedContestant, runOptions, { sender, onRunning })
-  return report(run, { looks, limits, say })
+  try {
+    return report(await measureRun(embeddedContestant, runOptions, { sender, onRunning }), { looks, limits, say })
+  } catch (error) {
+    // It would go on for as long as the backlog takes.
+    if (!isHopeless) throw error
+    say(`✖ given up ${behindSMax} s behind\nnot sustained`)
+    return false
+  }
 }
 
 interface Watch extends Pick<SustainDeps, 'sender' | 'say'> {
@@ -94,18 +107,24 @@ interface Watch extends Pick<SustainDeps, 'sender' | 'say'> {
   readonly warmUpCells: number
   /** Grows. */
   readonly looks: Look[]
+  readonly onHopeless: () => void
 }
 
 /** @returns what ends it. */
-function watch(running: Running, { plan, warmUpCells, sender, looks, say }: Watch): () => void {
+function watch(running: Running, { plan, warmUpCells, sender, looks, say, onHopeless }: Watch): () => void {
   const { time } = running
-  const endMs = plan.startMs + plan.cellCount * cellMs
+  const fromIndex = warmUpCells * plan.hostCount
+  const measuredCount = batchCount(plan) - fromIndex
   let startedMs: number | undefined
   let last = { atS: 0, samples: 0 }
   const look = async (): Promise<void> => {
-    const nowMs = time.fleetMs + (Date.now() - time.realMs) * time.speed
     const status = await sender.ask<SendStatus>('status')
-    if (nowMs < plan.startMs + warmUpCells * cellMs + cellMs || nowMs > endMs) return
+    if (status.behindMs >= behindSMax * 1_000) {
+      onHopeless()
+      await sender.ask('giveUp')
+    }
+    if (status.fromIndex !== fromIndex || status.acceptedCount === measuredCount) return
+    const nowMs = time.fleetMs + (Date.now() - time.realMs) * time.speed
     startedMs ??= Date.now()
     const atS = (Date.now() - startedMs) / 1_000
     const one = { atS, ...figuresOf(status, plan), ...(await insideOf(running, nowMs)) }

@@ -10,8 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { collectorSettings } from '@minutely/collector-api/config'
-import { querySettings } from '@minutely/query-api/config'
+import { allInOneSettings } from '@minutely/all-in-one/config'
 import { checkFleet, type FleetCheck, type FleetVerdict } from '../check-fleet.ts'
 import { scrape, valuesOfMetric } from '../fleet/prometheus-text.ts'
 import { GeneratedFleet } from '../generated-fleet.ts'
@@ -34,7 +33,7 @@ const mergeMsMax = 120_000
 const idleLooks = 4
 const checkedHostsMax = 10
 const minuteMs = 60_000
-const pointsMax = Number(querySettings.pointsMax.default)
+const pointsMax = Number(allInOneSettings.query.pointsMax.default)
 
 export const embeddedContestant: Contestant = { name: 'Minutely, embedded', format: 'avro', start: startEmbedded }
 
@@ -48,8 +47,8 @@ async function startEmbedded(request: StartRequest): Promise<Running> {
       MINUTELY_DATA_DIR: dataDir,
       MINUTELY_PORT: '0',
       MINUTELY_LOCAL_AGENT: 'off',
-      MINUTELY_LINGER_MS: scaled(collectorSettings.lingerMs.default, { speed, max: lingerMsMax }),
-      MINUTELY_APPEND_DEADLINE_MS: scaled(collectorSettings.appendDeadlineMs.default, {
+      MINUTELY_LINGER_MS: scaled(allInOneSettings.collector.lingerMs.default, { speed, max: lingerMsMax }),
+      MINUTELY_APPEND_DEADLINE_MS: scaled(allInOneSettings.collector.appendDeadlineMs.default, {
         speed,
         max: appendDeadlineMsMax,
       }),

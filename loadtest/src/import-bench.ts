@@ -6,8 +6,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -96,7 +97,9 @@ async function measure(database: string): Promise<void> {
   const before = { postgresS: costOf(process.pid).descendants.cpuS, endedS: endedChildrenCpuS() }
   const startedMs = performance.now()
   const importer = start(database)
+  const peak = watchPeak(importer)
   const [code] = await once(importer, 'exit')
+  peak.stop()
   if (code !== 0) throw new Error(`the import ended with ${code}`)
   const wallS = (performance.now() - startedMs) / 1_000
   const importerS = endedChildrenCpuS() - before.endedS
@@ -105,12 +108,27 @@ async function measure(database: string): Promise<void> {
   const count = seriesCount * pointsPerSeries
   const cpuS = importerS + postgresS
   say(
-    `at once: ${wallS.toFixed(1)} s, ${grouped(count / wallS)} points/s; CPU: importer ${importerS.toFixed(1)} s, PostgreSQL ${postgresS.toFixed(1)} s, ${(cpuS / (count / 1e6)).toFixed(2)} s a million points`,
+    `at once: ${wallS.toFixed(1)} s, ${grouped(count / wallS)} points/s; CPU: importer ${importerS.toFixed(1)} s, PostgreSQL ${postgresS.toFixed(1)} s, ${(cpuS / (count / 1e6)).toFixed(2)} s a million points; ${grouped(peak.bytes() / 1e6)} MB at most; load ${loadavg()[0]?.toFixed(1)}`,
   )
   await check(database)
 }
 
-/** Killed after growing shares of the time that is left, wherever it happens to be. */
+/** The largest its memory was, as the kernel keeps it. */
+function watchPeak({ pid }: ChildProcess): { stop(): void; bytes(): number } {
+  let bytes = 0
+  const look = (): void => {
+    try {
+      const [, kB] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
+      bytes = Math.max(bytes, Number(kB ?? 0) * 1_024)
+    } catch {
+      // It has ended.
+    }
+  }
+  const timer = setInterval(look, 200)
+  return { stop: () => clearInterval(timer), bytes: () => bytes }
+}
+
+/** Killed at a random moment, wherever it happens to be. */
 async function interrupt(database: string, kills: number): Promise<void> {
   for (let kill = 0; kill < kills; kill++) {
     const importer = start(database)

@@ -42,7 +42,7 @@ const wrong: readonly (readonly [string, RegExp])[] = [
   ['debug.*', /^"debug\.\*" is no pattern=duration, like debug\.\*=6h/],
   ['a=1d,,b=1d', /^"" is no pattern=duration/],
   ['a=1d,b c=1d', /^"b c=1d" has a pattern that no metric matches/],
-  ['*=1d', /^"\*=1d" matches everything: set RETENTION_HOURS and HOUR_RETENTION_DAYS instead/],
+  ['*=1d', /^"\*=1d" matches everything: set MINUTELY_RETENTION_HOURS and MINUTELY_HOUR_RETENTION_DAYS instead/],
   ['a=6', /^"a=6" has the duration "6", it must be from 1h to 3660d \(units h, d, w\)/],
   ['a=0h', /has the duration "0h"/],
   ['a=6h/9y', /has the duration "9y"/],

@@ -85,7 +85,8 @@ function readRule(part: string): RetentionRule | string {
   if (pattern.length > metricIdLengthMax || !metricIdPattern.test(pattern.replaceAll('*', 'a'))) {
     return `has a pattern that no metric matches; names match ${metricIdPattern.source}, * may stand in them`
   }
-  if (pattern === restPattern) return 'matches everything: set RETENTION_HOURS and HOUR_RETENTION_DAYS instead'
+  if (pattern === restPattern)
+    return 'matches everything: set MINUTELY_RETENTION_HOURS and MINUTELY_HOUR_RETENTION_DAYS instead'
   const minuteHours = readHours(minutes)
   const hourHours = hours === undefined ? undefined : readHours(hours)
   if (minuteHours === null || hourHours === null) {

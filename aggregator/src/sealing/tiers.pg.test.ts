@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { migrate, readMigrations } from '@minutely/lib/postgres/migrate'
-import type { Pool } from '@minutely/lib/postgres/pool'
+import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import { createTestDatabase } from '@minutely/lib/postgres/test-database'
 import { Retention, retentionRules } from '../retention.ts'
 import { dropExpired } from './drop-expired.ts'
@@ -22,7 +22,8 @@ import {
   wholeHour,
 } from './test-sealing.ts'
 import { ensurePartitions, listTierPartitions } from './tier-partitions.ts'
-import { dayTable, hourTable } from './tier-table.ts'
+import { dayTable, hourTable, readTierRows } from './tier-table.ts'
+import { ensureTiers, TierWriter } from './write-sealed.ts'
 
 const configOf = (written: string, retentionHours = 48) => ({
   ...sealConfig,
@@ -89,6 +90,34 @@ describe('classes of retention', () => {
     // Again, with nothing to do.
     assert.deepEqual(await syncClasses(pool, new Retention(config)), await readClasses(pool, new Retention(config)))
     await sealer.stop()
+  })
+
+  it('have both hours of a day that a sealer and an importer write at the same time', async () => {
+    const { pool, sealer, retention } = await createSealed()
+    await sealer.stop()
+    const { rows } = await pool.query<{ series_id: number }>("select series_id from series where metric_id = 'c'")
+    const seriesId = rows[0]?.series_id as number
+    const tiers = { retention, classes: await readClasses(pool, retention) }
+    const clients = [await pool.connect(), await pool.connect()] as const
+    const [known] = (await readTierRows(clients[0], { table: hourTable, key: hour }, [seriesId])).values()
+    const write = async (client: PoolClient, written: number): Promise<void> => {
+      const rolled = { count: 1, min: 1, max: 1, sum: 1 }
+      const one = { seriesId, tenantId: 1, block: known?.block as Buffer, rolled, minuteCount: 1, newMinuteCount: 1 }
+      await client.query('begin')
+      await new TierWriter(tiers).write(client, { hour: written, packed: [one], existing: new Map() })
+    }
+    for (const written of [hour + 2, hour + 3]) await ensureTiers(clients[0], written, tiers)
+    await write(clients[0], hour + 2)
+    const second = write(clients[1], hour + 3)
+    const isWaiting = async (): Promise<boolean> =>
+      (await pool.query('select from pg_locks where not granted')).rowCount !== 0
+    while (!(await isWaiting()));
+    await clients[0].query('commit')
+    await second
+    await clients[1].query('commit')
+    for (const client of clients) client.release()
+    const ofSeries = Object.keys(await storedHours(pool)).filter((key) => key.startsWith(`${seriesId} `))
+    assert.deepEqual(ofSeries.sort(), [`${seriesId} 0`, `${seriesId} 2`, `${seriesId} 3`])
   })
 
   it('are dropped each in its time, and nothing else', async () => {

@@ -179,7 +179,9 @@ describe('an import that ends anywhere', () => {
     const { pool } = await createTestDatabase()
     // Each place of the first batches, then every fifth.
     for (let at = 0; at < count; at += at < 20 ? 1 : 5) {
-      await pool.query('truncate import_file, hour_block, day_block, sealed_count, hour_seal, series, server, minute restart identity cascade')
+      await pool.query(
+        'truncate import_file, hour_block, day_block, sealed_count, hour_seal, series, server, minute restart identity cascade',
+      )
       assert.equal((await runUpTo(pool, at, path)).ended, true)
       const { totals } = await importInto(pool, { args: [path], config: small })
       assert.deepEqual(totals, wanted, `ended at ${at}`)

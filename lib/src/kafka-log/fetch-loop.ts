@@ -128,6 +128,7 @@ export class FetchLoop {
       else if (code !== undefined) this.#partFailed(ticket.reader, code)
     })
     if (outOfRange.length > 0) await this.#lookUpRanges(outOfRange, tickets)
+    await this.#proveEnds(tickets)
     return undefined
   }
 
@@ -166,6 +167,22 @@ export class FetchLoop {
       reader.retryAtMs = this.#deps.clock.nowMs() + retryMs
       if (range.oldest !== undefined && range.next !== undefined) {
         reader.outOfRange(ticket, { oldest: range.oldest, next: range.next })
+      }
+    }
+  }
+
+  /** A leader that has just taken over refuses to tell until it knows all that was acknowledged before: then it is asked again. */
+  async #proveEnds(tickets: Tickets): Promise<void> {
+    const { cluster, clock, metrics } = this.#deps
+    const asked = [...tickets.values()].filter(({ reader }) => reader.end.isWanted)
+    if (asked.length === 0) return
+    const ends = await cluster.listOffsets(this.#nodeId, asked, 'next')
+    for (const ticket of asked) {
+      const end = positionOf(ends.get(ticket.reader.key))
+      if (end !== undefined) ticket.reader.proveEnd(ticket, end)
+      else {
+        metrics.fetchErrors.inc({ reason: 'END_NOT_KNOWN' })
+        ticket.reader.retryAtMs = clock.nowMs() + retryMs
       }
     }
   }

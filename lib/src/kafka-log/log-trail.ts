@@ -69,6 +69,11 @@ export class LogTrail {
     return anchor === undefined || isSame(anchor, this.#known)
   }
 
+  /** It was followed without a break until now. */
+  get isWhole(): boolean {
+    return !this.#isBroken
+  }
+
   break(): void {
     this.#isBroken = true
   }

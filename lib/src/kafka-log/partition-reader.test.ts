@@ -31,7 +31,7 @@ function rig(framing: RecordFraming = new PlainFraming()) {
   /** Append times of `written`. */
   const timesMs: number[] = []
   const timeOf = (offset: number): number => timesMs[offset] ?? baseMs
-  const fetch = (from = reader): FetchTicket => from.ticket(nextSequence(), nodeId)
+  const fetch = (from = reader, node = nodeId): FetchTicket => from.ticket(nextSequence(), node)
   /** Answers with at most `count` records that are there now. @returns whether the broker is to be asked for its range. */
   const answer = (ticket: FetchTicket, count = 3): boolean => {
     if (ticket.offset > written.length) return false
@@ -39,7 +39,10 @@ function rig(framing: RecordFraming = new PlainFraming()) {
       const offset = ticket.offset + index
       return recordSet([word], offset, timeOf(offset))
     })
-    return ticket.reader.accept(ticket, { highWatermark: written.length, recordSet: Buffer.concat(sets) })
+    const isFollowed = ticket.reader.accept(ticket, { highWatermark: written.length, recordSet: Buffer.concat(sets) })
+    // As the fetch loop does.
+    if (ticket.reader.end.isWanted) ticket.reader.proveEnd(ticket, written.length)
+    return isFollowed
   }
   const answerOrRange = (ticket: FetchTicket, count = 3): void => {
     if (!answer(ticket, count)) ticket.reader.outOfRange(ticket, { oldest: 0, next: written.length })
@@ -80,6 +83,47 @@ test('the end is reached only when a fetch that began after the read found nothi
   answer(fetch())
   const batch = await second
   assert.deepEqual(wordsOf(batch), ['appended before the read'])
+})
+
+test('a new leader whose high watermark lags is not believed to be at the end before it says where that is', async () => {
+  const { reader, written, clock, fetch } = rig()
+  const fetchFrom = (node: number): FetchTicket => fetch(reader, node)
+  const nothing = { highWatermark: 1, recordSet: Buffer.alloc(0) }
+  written.push('read', 'acknowledged by the old leader')
+  const first = reader.read({ partition, position: 0, bytesMax, waitMs: 0 })
+  const ticket = fetchFrom(1)
+  reader.accept(ticket, { highWatermark: 1, recordSet: recordSet(['read'], 0) })
+  assert.deepEqual(wordsOf(await first), ['read'])
+  reader.proveEnd(ticket, 1)
+
+  const second = reader.read({ partition, position: 1, bytesMax, waitMs: 1_000 })
+  // As the new leader has it all, and does not know yet how much of it was acknowledged.
+  for (const node of [2, 2]) {
+    reader.accept(fetchFrom(node), { highWatermark: 1, recordSet: recordSet(['read'], 0) })
+    assert.equal(reader.end.isWanted, true, 'it refuses to tell')
+  }
+  await clock.advance(1_000)
+  // An answer of the old leader, or to a question before the last fetch, tells nothing.
+  const stale = fetchFrom(2)
+  reader.accept(fetchFrom(2), nothing)
+  reader.proveEnd(stale, 1)
+  await clock.advance(graceMs)
+  assert.deepEqual(await second, { records: [], nextPosition: 1, atEnd: false })
+
+  const third = reader.read({ partition, position: 1, bytesMax, waitMs: 1_000 })
+  const asked = fetchFrom(2)
+  reader.accept(asked, { highWatermark: 1, recordSet: recordSet(['read'], 0) })
+  assert.equal(reader.end.isWanted, true)
+  reader.proveEnd(asked, 2)
+  await clock.advance(1_000)
+  reader.accept(fetchFrom(2), { highWatermark: 2, recordSet: recordSet(['acknowledged by the old leader'], 1) })
+  assert.deepEqual(wordsOf(await third), ['acknowledged by the old leader'])
+
+  const last = reader.read({ partition, position: 2, bytesMax, waitMs: 1_000 })
+  await clock.advance(1_000)
+  reader.accept(fetchFrom(2), { highWatermark: 2, recordSet: Buffer.alloc(0) })
+  assert.equal(reader.end.isWanted, false, 'it is believed from then on')
+  assert.deepEqual(await last, { records: [], nextPosition: 2, atEnd: true })
 })
 
 test('a read that no fetch answers ends in time and does not call it the end', async () => {

@@ -6,10 +6,11 @@
  *          └ the next read begins here, or anywhere else: then everything is dropped and fetched again from there
  *
  * One read at a time; of two the one that goes on gets what it asked for. The end is only called reached when a fetch that began after the read was called found nothing: what was
- * appended before the call is then never missed. Positions that are not in the log become a gap, never a silent jump.
+ * appended before the call is then never missed (believed-end.ts). Positions that are not in the log become a gap, never a silent jump.
  */
 import type { Clock } from '../clock.ts'
 import type { LogAnchor, LogBatch, LogGap, LogRead, LogRecord } from '../sample-log/sample-log.ts'
+import { BelievedEnd } from './believed-end.ts'
 import type { FetchBudget } from './fetch-budget.ts'
 import { FetchedBlocks } from './fetched-blocks.ts'
 import { keyOf, type TopicPartition } from './kafka-cluster.ts'
@@ -64,6 +65,7 @@ export class PartitionReader implements TopicPartition {
   /** When a fetch last brought all it could, to take turns: an answer ends where its bytes do. */
   servedSequence = 0
   isFetching = false
+  readonly end = new BelievedEnd()
   readonly #deps: PartitionReaderDeps
   readonly #blocks: FetchedBlocks
   readonly #trail: LogTrail
@@ -71,8 +73,6 @@ export class PartitionReader implements TopicPartition {
   #next = -1
   #highWatermark = -1
   #round = 0
-  /** Of the last fetch that found the end at #next. */
-  #endSequence = -1
   #gap: LogGap | undefined
   #lastAppendedAtMs = 0
   #isClosed = false
@@ -120,7 +120,9 @@ export class PartitionReader implements TopicPartition {
     const anchor = this.#trail.toProve({ nodeId, nowMs: this.#deps.clock.nowMs() })
     const bytesMax = anchor === undefined || anchor.position < next ? fetchBytes : this.#trail.proofBytes
     const offset = anchor?.position ?? next
-    return { topic, partition, offset, bytesMax, reader: this, round: this.#round, sequence, next, anchor }
+    const ticket = { topic, partition, offset, bytesMax, reader: this, round: this.#round, sequence, next, anchor }
+    this.end.fetching(ticket, this.#trail)
+    return ticket
   }
 
   /** @returns false when it is to be seen from the log's range (outOfRange) whether this is still the same log. */
@@ -157,10 +159,17 @@ export class PartitionReader implements TopicPartition {
       this.fetchBytes = this.#deps.bytesMax
     }
     const isEnd = this.#next >= highWatermark
-    if (isEnd) this.#endSequence = ticket.sequence
+    if (isEnd) this.end.reach(ticket)
     if (isEnd || this.#next > ticket.next) this.servedSequence = ticket.sequence
     // With thousands of idle partitions it counts that nobody is woken for nothing.
     if (!this.#blocks.isEmpty || this.#isOverdue) this.#notify()
+  }
+
+  /** What the broker of the last fetch said is the end, when it was asked after that. */
+  proveEnd(ticket: FetchTicket, end: number): void {
+    if (!this.end.prove(ticket) || this.#isClosed || ticket.round !== this.#round) return
+    if (this.#next >= end) this.end.reach(ticket)
+    if (this.#isOverdue) this.#notify()
   }
 
   /** A fetch of it failed: what the log has been through meanwhile is not known. */
@@ -203,7 +212,7 @@ export class PartitionReader implements TopicPartition {
         if (!this.#blocks.isEmpty) return await this.#take(bytesMax, since)
         if (this.#gap !== undefined) return this.#cross(this.#gap)
         if (signal?.aborted) return { records: [], nextPosition: position, atEnd: true }
-        const isEnd = this.#endSequence > since
+        const isEnd = this.end.sequence > since
         const nowMs = clock.nowMs()
         if (nowMs >= untilMs && (isEnd || nowMs >= untilMs + this.#deps.graceMs)) {
           return { records: [], nextPosition: position, atEnd: isEnd }
@@ -231,7 +240,7 @@ export class PartitionReader implements TopicPartition {
       this.#round++
       this.#next = position
       this.#highWatermark = -1
-      this.#endSequence = -1
+      this.end.begin()
       this.#gap = undefined
       this.#lastAppendedAtMs = 0
       this.retryAtMs = 0
@@ -268,7 +277,7 @@ export class PartitionReader implements TopicPartition {
     }
     this.#start = this.#blocks.isEmpty ? this.#next : (last?.offset ?? this.#start - 1) + 1
     if (this.#blocks.bytes < this.#deps.bytesMax) this.#deps.onWanting(this)
-    const batch = { records, nextPosition: this.#start, atEnd: this.#blocks.isEmpty && this.#endSequence > since }
+    const batch = { records, nextPosition: this.#start, atEnd: this.#blocks.isEmpty && this.end.sequence > since }
     if (sound === undefined) return batch
     return { ...batch, anchor: this.#trail.given({ position: sound.offset, appendedAtMs: sound.timestampMs }) }
   }

@@ -13,7 +13,8 @@
  *
  * A batch is leased while a request carries it: it still counts towards the bound of bytes, but is not dropped, so that
  * no sample is counted both as dropped and as shipped. Reading a lease back needs memory for one request beyond the bound.
- * Ages are monotonic ms: a step of the wall clock drops nothing (while the process lives).
+ * Ages are monotonic ms: a step of the wall clock drops nothing (while the process lives). Across a restart only the wall clock knows,
+ * and at a start it may be wrong: how old it is what an earlier run left is decided when it had time to be set.
  */
 import type { SampleBlock } from '@minutely/schema/sample-codec'
 import type { Batch } from './batch.ts'
@@ -24,6 +25,8 @@ import type { Spool, SpoolPlace } from './spool.ts'
 const overheadBytes = 512
 /** Batches that only memory has, written when the disk works again: as many with each new one, about 10 ms. */
 const rewrittenMax = 30
+/** After a start, for the wall clock to be set right. */
+const clockGraceMs = 10 * 60_000
 
 export interface QueuedBatch extends Batch {
   /** Grows by one with every batch: the newest has the largest. What an earlier run left has 0 and less. */
@@ -35,8 +38,9 @@ export interface QueuedBatch extends Batch {
 }
 
 /** What waits: with a block in memory, a place on disk, or both. */
-interface Entry extends Omit<QueuedBatch, 'block' | 'sequence'> {
+interface Entry extends Omit<QueuedBatch, 'block' | 'sequence' | 'queuedAtMs'> {
   readonly startMs: number
+  queuedAtMs: number
   sequence: number
   block: SampleBlock | undefined
   place: SpoolPlace | undefined
@@ -68,6 +72,10 @@ export class BatchQueue {
   readonly #config: BatchQueueConfig
   readonly #deps: BatchQueueDeps
   readonly #leased = new Set<number>()
+  /** When what an earlier run left was stored, by the wall clock, until that is believed. */
+  readonly #storedAtMs = new Map<Entry, number>()
+  #agesKnownFromMs = 0
+  #wallMs: () => number = () => 0
   #entries: Entry[] = []
   /** Of the blocks in memory. */
   #bytes = 0
@@ -80,14 +88,18 @@ export class BatchQueue {
   }
 
   /** From now on batches are on disk too. What an earlier run left there waits before all others. @returns its samples. */
-  attach(spool: Spool, { nowMs }: { readonly nowMs: number }): number {
+  attach(spool: Spool, { nowMs }: { readonly nowMs: () => number }): number {
+    this.#wallMs = nowMs
+    this.#agesKnownFromMs = this.#deps.monotonicMs() + clockGraceMs
     const nameOf = (serverId: string) => (serverId === spool.serverId ? undefined : serverId)
     const inSegments = spool.recover().map(({ place, head }): Entry => {
       const { startMs, seriesCount, sampleCount, blockBytes, storedAtMs } = head
       const bytes = blockBytes + overheadBytes
-      const queuedAtMs = this.#deps.monotonicMs() - Math.max(0, nowMs - storedAtMs)
+      const queuedAtMs = this.#queuedAtMs(storedAtMs)
       const known = { startMs, seriesCount, sampleCount, bytes, queuedAtMs, serverId: nameOf(head.serverId) }
-      return { ...known, sequence: 0, block: undefined, place }
+      const entry = { ...known, sequence: 0, block: undefined, place }
+      this.#storedAtMs.set(entry, storedAtMs)
+      return entry
     })
     const cells = spool.recoverCells().map((cell) => ({
       cell,
@@ -238,14 +250,21 @@ export class BatchQueue {
     )
   }
 
+  #queuedAtMs(storedAtMs: number): number {
+    return this.#deps.monotonicMs() - Math.max(0, this.#wallMs() - storedAtMs)
+  }
+
   #dropExpired(): void {
     const nowMs = this.#deps.monotonicMs()
-    const { queueAgeMaxMs } = this.#config
-    const spoolAgeMsMax = this.#spool?.ageMsMax ?? queueAgeMaxMs
-    const idle = this.#entries.filter(({ sequence }) => !this.#leased.has(sequence))
+    if (nowMs >= this.#agesKnownFromMs && this.#storedAtMs.size > 0) {
+      for (const [entry, storedAtMs] of this.#storedAtMs) entry.queuedAtMs = this.#queuedAtMs(storedAtMs)
+      this.#storedAtMs.clear()
+    }
+    const spoolAgeMsMax = this.#spool?.ageMsMax ?? this.#config.queueAgeMaxMs
+    const idle = this.#entries.filter((entry) => !this.#leased.has(entry.sequence) && !this.#storedAtMs.has(entry))
     const olderThan = (ageMs: number, isOnDisk: boolean) =>
       idle.filter(({ place, queuedAtMs }) => (place !== undefined) === isOnDisk && queuedAtMs < nowMs - ageMs)
-    this.#drop(olderThan(queueAgeMaxMs, false), 'queue-age')
+    this.#drop(olderThan(this.#config.queueAgeMaxMs, false), 'queue-age')
     this.#drop(olderThan(spoolAgeMsMax, true), 'spool-age')
   }
 
@@ -273,6 +292,7 @@ export class BatchQueue {
     this.#entries = this.#entries.filter((entry) => !gone.has(entry))
     for (const entry of entries) {
       this.#leased.delete(entry.sequence)
+      this.#storedAtMs.delete(entry)
       this.#unload(entry)
     }
     this.#spool?.forget(entries.flatMap(({ place }) => (place === undefined ? [] : [place])))

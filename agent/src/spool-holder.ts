@@ -65,7 +65,7 @@ export function createSpoolHolder(config: AgentSpoolConfig, deps: SpoolHolderDep
     }
     folder = opened
     failure = null
-    const samples = queue.attach(spool, { nowMs: clock.nowMs() })
+    const samples = queue.attach(spool, { nowMs: () => clock.nowMs() })
     metrics.samplesRecovered.inc(samples)
     log.info({ dir, samples }, samples > 0 ? 'samples of an earlier run are sent after new ones' : 'the spool is open')
   }

@@ -18,13 +18,22 @@ const minute = 60_000
 interface StartOptions {
   readonly serverId?: string
   readonly nowMs?: number
+  /** Of its wall clock. */
+  readonly aheadMs?: number
   readonly spoolBytesMax?: number
+  readonly spoolAgeMsMax?: number
 }
 
 /** Another process on the same files. */
 function start(
   files: SimulatedSpoolFiles,
-  { serverId = 'web-17', nowMs = startMs, spoolBytesMax = 1 << 20 }: StartOptions = {},
+  {
+    serverId = 'web-17',
+    nowMs = startMs,
+    aheadMs = 0,
+    spoolBytesMax = 1 << 20,
+    spoolAgeMsMax = 10 * minute,
+  }: StartOptions = {},
 ) {
   const time = { nowMs }
   const dropped: [startMs: number, reason: string][] = []
@@ -35,11 +44,13 @@ function start(
     { monotonicMs, onDrop: (batch, reason) => dropped.push([batch.startMs, reason]) },
   )
   const spool = new Spool(
-    { serverId, spoolBytesMax, spoolAgeMsMax: 10 * minute },
+    { serverId, spoolBytesMax, spoolAgeMsMax },
     { files, log: silentLog, metrics, monotonicMs, nowMs: () => time.nowMs },
   )
-  const recovered = queue.attach(spool, { nowMs })
-  return { queue, spool, time, dropped, recovered }
+  // Of the wall clock alone.
+  const wall = { aheadMs }
+  const recovered = queue.attach(spool, { nowMs: () => time.nowMs + wall.aheadMs })
+  return { queue, spool, time, wall, dropped, recovered }
 }
 
 /** As many as if shuffled nothing and failed nothing. */
@@ -164,3 +175,39 @@ function withoutSpool(): Pick<ReturnType<typeof start>, 'queue' | 'time' | 'drop
   )
   return { queue, time, dropped }
 }
+
+describe('a start with a clock a day ahead', () => {
+  const dayMs = 86_400_000
+
+  function restarted(): ReturnType<typeof start> {
+    const files = soundFiles()
+    const { queue } = start(files)
+    for (const index of [0, 1, 2]) queue.keep(batch(startMs + index * 15_000))
+    return start(files, { nowMs: startMs + minute, aheadMs: dayMs, spoolAgeMsMax: 60 * minute })
+  }
+
+  it('drops nothing that is young by the clock as it is some minutes later, nor by any step after that', () => {
+    const { queue, time, wall, dropped } = restarted()
+    assert.deepEqual([queue.load.batches, dropped.length], [3, 0])
+    time.nowMs += 5 * minute
+    wall.aheadMs = 0
+    time.nowMs += 6 * minute
+    const leased = queue.lease(request)
+    assert.equal(leased.length, 3)
+    queue.release(leased)
+    wall.aheadMs = dayMs
+    queue.keep(batch(time.nowMs))
+    assert.equal(dropped.length, 0)
+  })
+
+  it('drops what is old, if the clock stays so, when it had time to be set', () => {
+    const { queue, time, dropped } = restarted()
+    time.nowMs += 9 * minute
+    queue.keep(batch(time.nowMs))
+    assert.equal(dropped.length, 0)
+    time.nowMs += 2 * minute
+    queue.keep(batch(time.nowMs))
+    assert.equal(dropped.length, 3)
+    assert.ok(dropped.every(([, reason]) => reason === 'spool-age'))
+  })
+})

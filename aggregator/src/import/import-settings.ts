@@ -17,7 +17,7 @@ export const importSettings = {
     unit: 'bytes',
     description:
       'Memory of the points that an import gathers before it stores them, 12 to 24 bytes each, and of its list of series; the process takes ' +
-      'about twice as much',
+      'up to two and a half times as much',
   },
   lineBytesMax: {
     name: 'IMPORT_LINE_BYTES_MAX',

@@ -90,14 +90,28 @@ describe('an import', () => {
 
   it('reads gzip, zstd and pipes, and says what cannot be read', async () => {
     const { pool } = await createTestDatabase()
-    const text = csvLines(mixed)
+    // More than is looked at to tell the format.
+    const all = [...mixed, ...history('d', 12_000, { stepMs: 2_000 })]
+    const text = csvLines(all)
     for (const content of [gzipSync(text), zstdCompressSync(text)]) {
-      const { totals } = await importInto(pool, { args: [writeHistory(content)] })
-      assert.equal(totals.read, mixed.length)
+      const { totals } = await importInto(pool, { args: [writeHistory(content)], config: { memoryBytesMax: 100_000 } })
+      assert.equal(totals.read, all.length)
     }
     const piped = await importInto(pool, { args: ['-'], stdin: pipeOf(text) })
-    assert.deepEqual([piped.totals.added, sumOf(piped.totals)], [0, mixed.length])
-    assert.deepEqual(await storedTable(pool), tableOf(mixed))
+    assert.deepEqual([piped.totals.added, sumOf(piped.totals)], [0, all.length])
+    assert.deepEqual(await storedTable(pool), tableOf(all))
+    // One that ended in the middle goes on in the middle of what it was compressed from.
+    const other = await createTestDatabase()
+    const path = writeHistory(gzipSync(text))
+    let parts = 0
+    const reached = async (point: string): Promise<void> => {
+      if (point === 'committed' && ++parts === 2) throw new Error('ended')
+    }
+    const run = { args: [path], config: { memoryBytesMax: 100_000 } }
+    await assert.rejects(importInto(other.pool, { ...run, reached }), /ended/)
+    const { totals: whole } = await importInto(other.pool, run)
+    assert.deepEqual([whole.read, sumOf(whole)], [all.length, all.length])
+    assert.deepEqual(await storedTable(other.pool), tableOf(all))
     const cut = gzipSync(text)
     await assert.rejects(
       importInto(pool, { args: [writeHistory(cut.subarray(0, cut.length - 9))] }),

@@ -155,4 +155,15 @@ describe('annotations', () => {
     locker.release()
     assert.deepEqual(await texts(), [])
   })
+
+  it('are 503 while the database is of an older version, and so is nothing else', async () => {
+    const older = await createTestApi()
+    await older.pool.query('drop table annotation; drop owned by minutely_annotate')
+    const answer = (await (await older.get(path)).json()) as { error: string; message: string }
+    assert.equal(answer.error, 'store-unavailable')
+    assert.match(answer.message, /older version.*annotation/)
+    const body = JSON.stringify({ startMs, text: 'x' })
+    assert.equal((await older.get(path, { method: 'POST', headers: json, body })).status, 503)
+    assert.equal((await older.get('/v1/servers')).status, 200)
+  })
 })

@@ -179,6 +179,9 @@ const unavailableCodes = new Set([
   'EAI_AGAIN',
 ])
 
+/** During an upgrade, a query API may be there before the tables it knows. */
+const undefinedTable = '42P01'
+
 function asStoreError(cause: unknown, timeout: ApiError): { error: unknown; lost: boolean } {
   if (cause instanceof ApiError) return { error: cause, lost: false }
   if (cause instanceof UnreadableHourError) return { error: unreadableHour(cause), lost: false }
@@ -186,6 +189,16 @@ function asStoreError(cause: unknown, timeout: ApiError): { error: unknown; lost
   // statement_timeout of the connection, should it be the shorter one.
   if (code === '57014') return { error: timeout, lost: false }
   const lost = /Connection terminated|not queryable|Client has encountered a connection error/.test(message)
+  if (code === undefinedTable || /role "minutely_\w+" does not exist/.test(message)) {
+    const advice = 'an aggregator of this version (or the one process) brings the database up to it when it starts'
+    return {
+      error: new ApiError('store-unavailable', `The database is of an older version: ${message}; ${advice}`, {
+        retryAfterS: 5,
+        cause,
+      }),
+      lost: true,
+    }
+  }
   const unavailable =
     unavailableStates.test(code) ||
     unavailableCodes.has(code) ||

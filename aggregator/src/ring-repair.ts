@@ -13,7 +13,8 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { Logger } from '@minutely/lib/logging'
-import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
+import { AdvisoryLeader } from '@minutely/lib/postgres/advisory-leader'
+import type { Pool } from '@minutely/lib/postgres/pool'
 import type { RecentRing, RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
 import type { RingMetrics } from '@minutely/lib/recent-ring/ring-metrics'
 import type { RingConfig } from '@minutely/lib/recent-ring/ring-settings'
@@ -55,13 +56,14 @@ export class RingRepair implements Service {
   readonly #deps: RingRepairDeps
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #leader: PoolClient | undefined
+  readonly #leader: AdvisoryLeader
   /** The newest this process has seen. */
   #lastEpoch = 0n
 
   constructor(config: Pick<RingConfig, 'repairRowsPerS'>, deps: RingRepairDeps) {
     this.#config = config
     this.#deps = deps
+    this.#leader = new AdvisoryLeader(advisoryLock, deps)
   }
 
   async start(): Promise<void> {
@@ -71,7 +73,7 @@ export class RingRepair implements Service {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
-    this.#stepDown()
+    this.#leader.stepDown()
   }
 
   async #run(): Promise<void> {
@@ -83,7 +85,7 @@ export class RingRepair implements Service {
         metrics.repairs.inc({ result: 'failed' })
         metrics.repairHoursLeft.set(0)
         log.warn({ err: error }, `filling the ring failed; another look in ${lookEveryMs} ms`)
-        this.#stepDown()
+        this.#leader.stepDown()
       }
       await clock.sleep(lookEveryMs, this.#stopping.signal)
     }
@@ -92,7 +94,7 @@ export class RingRepair implements Service {
   /** One look, and what follows from it. */
   async look(): Promise<void> {
     const { ring, log } = this.#deps
-    if (ring.runId === undefined || !(await this.#lead())) return this.#stepDown()
+    if (ring.runId === undefined || (await this.#leader.lead()) === undefined) return this.#leader.stepDown()
     const identity = await this.#identity(ring.runId)
     if (identity.runId !== ring.runId) return
     const mark = await ring.marked(identity)
@@ -100,32 +102,6 @@ export class RingRepair implements Service {
     if (before?.isWhole === true) return
     log.info({ ...identity, goingOn: before !== undefined }, 'filling the ring from Postgres')
     await this.#fill(identity, before)
-  }
-
-  /** @returns whether this process is the one that repairs. */
-  async #lead(): Promise<boolean> {
-    if (this.#leader !== undefined) {
-      await this.#leader.query('select')
-      return true
-    }
-    const client = await this.#deps.pool.connect()
-    let isLeader = false
-    try {
-      const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-        advisoryLock,
-      ])
-      isLeader = rows[0]?.locked === true
-    } finally {
-      if (!isLeader) client.release()
-    }
-    if (isLeader) this.#leader = client
-    return isLeader
-  }
-
-  /** The connection goes, and the lock with it. */
-  #stepDown(): void {
-    this.#leader?.release(true)
-    this.#leader = undefined
   }
 
   async #identity(runId: string): Promise<RingIdentity> {

@@ -6,6 +6,7 @@
 import type { Clock } from '@minutely/lib/clock'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { Logger } from '@minutely/lib/logging'
+import { AdvisoryLeader } from '@minutely/lib/postgres/advisory-leader'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import type { Registry } from 'prom-client'
 import { Retention, type RetentionConfig } from '../retention.ts'
@@ -47,12 +48,13 @@ export class HourSealer implements Service {
   readonly #retention: Retention
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #leader: PoolClient | undefined
+  readonly #leader: AdvisoryLeader
 
   constructor(config: SealConfig, deps: HourSealerDeps) {
     this.#config = config
     this.#deps = deps
     this.#retention = new Retention(config)
+    this.#leader = new AdvisoryLeader(advisoryLock, deps)
     this.#metrics = createSealMetrics(deps.registry)
   }
 
@@ -85,7 +87,7 @@ export class HourSealer implements Service {
   async look(): Promise<void> {
     const { clock } = this.#deps
     try {
-      const client = await this.#lead()
+      const client = await this.#leader.lead()
       if (client === undefined) return
       const { hours, oldestDueMs } = await findDueHours(
         client,
@@ -134,30 +136,9 @@ export class HourSealer implements Service {
     }
   }
 
-  /** @returns undefined when another process is the one that seals. */
-  async #lead(): Promise<PoolClient | undefined> {
-    if (this.#leader !== undefined) {
-      await this.#leader.query('select')
-      return this.#leader
-    }
-    const client = await this.#deps.pool.connect()
-    let isLeader = false
-    try {
-      const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-        advisoryLock,
-      ])
-      isLeader = rows[0]?.locked === true
-    } finally {
-      if (!isLeader) client.release()
-    }
-    if (isLeader) this.#leader = client
-    return this.#leader
-  }
-
   /** The connection goes, and the lock with it. */
   #stepDown(): void {
     this.#metrics.oldestDueSeconds.set(0)
-    this.#leader?.release(true)
-    this.#leader = undefined
+    this.#leader.stepDown()
   }
 }

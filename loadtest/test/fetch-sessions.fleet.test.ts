@@ -16,6 +16,7 @@ import { createLogger } from '@minutely/lib/logging'
 import { createRegistry } from '@minutely/lib/process-metrics'
 import type { LogConsumer, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { BenchBroker } from '../src/topics/bench-broker.ts'
+import { joinAll } from './joined-consumer.ts'
 
 const bytesMax = 1 << 20
 const ending: (() => Promise<unknown>)[] = []
@@ -79,24 +80,6 @@ async function openLog(address: string) {
     return values.find(({ labels }) => Object.values(labels).includes(label))?.value ?? 0
   }
   return { log, count }
-}
-
-async function joinAll(log: KafkaSampleLog): Promise<{ partitions: readonly LogPartition[]; consumer: LogConsumer }> {
-  await log.prepare(['a'])
-  const partitions = await log.partitions()
-  const all = Promise.withResolvers<void>()
-  let owned = 0
-  const consumer = await log.join('readers', {
-    assigned: () => {
-      owned++
-      if (owned === partitions.length) all.resolve()
-    },
-    revoked: () => {
-      owned--
-    },
-  })
-  await all.promise
-  return { partitions, consumer }
 }
 
 /** The same words to each partition. */

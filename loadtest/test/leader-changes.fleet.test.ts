@@ -17,6 +17,7 @@ import { createLogger } from '@minutely/lib/logging'
 import { createRegistry } from '@minutely/lib/process-metrics'
 import { type LogConsumer, type LogPartition, LogUnavailableError } from '@minutely/lib/sample-log/sample-log'
 import { BenchBroker } from '../src/topics/bench-broker.ts'
+import { joinAll } from './joined-consumer.ts'
 
 const bytesMax = 1 << 20
 const roundsWithout = 30
@@ -75,24 +76,6 @@ async function openLog(address: string): Promise<KafkaSampleLog> {
   ending.push(() => log.stop())
   await log.start()
   return log
-}
-
-async function joinAll(log: KafkaSampleLog): Promise<{ partitions: readonly LogPartition[]; consumer: LogConsumer }> {
-  await log.prepare(['a'])
-  const partitions = await log.partitions()
-  const all = Promise.withResolvers<void>()
-  let owned = 0
-  const consumer = await log.join('readers', {
-    assigned: () => {
-      owned++
-      if (owned === partitions.length) all.resolve()
-    },
-    revoked: () => {
-      owned--
-    },
-  })
-  await all.promise
-  return { partitions, consumer }
 }
 
 async function leadersOf(log: KafkaSampleLog, partitions: readonly LogPartition[]): Promise<number[]> {

@@ -10,7 +10,8 @@ import { MinutePartitions } from '../minute-partitions.ts'
 import { Retention, type RetentionConfig } from '../retention.ts'
 import { hourMs } from '../sealing/hour-locks.ts'
 import { SlicePacker } from '../sealing/pack-slice.ts'
-import { syncClasses } from '../sealing/retention-classes.ts'
+import { readClasses } from '../sealing/retention-classes.ts'
+import { TierWriter, type TierWriterDeps } from '../sealing/write-sealed.ts'
 import { SeriesDictionary } from '../series-dictionary.ts'
 import { type ByteSource, openFile, openPipe, SourceError } from './byte-source.ts'
 import { readCsvHeader } from './csv-header.ts'
@@ -71,11 +72,14 @@ export async function runImport(
   const client = await deps.pool.connect()
   try {
     const results: ImportTotals[] = []
+    const retention = new Retention(config)
+    // As the aggregators have written them: an import changes nothing of what is kept how long.
+    const tiers = { retention, classes: await readClasses(deps.pool, retention) }
     for (const path of options.files) {
       const source =
         path === '-' ? await openPipe(deps.stdin) : await openFile(path, { chunkBytes: chunkBytesOf(config) })
       try {
-        results.push(await new SourceImport(source, options, { ...deps, config, client }).run())
+        results.push(await new SourceImport(source, options, { ...deps, config, client, tiers }).run())
       } finally {
         await source.close()
       }
@@ -94,6 +98,7 @@ function chunkBytesOf({ memoryBytesMax }: ImportConfig): number {
 interface SourceDeps extends ImportDeps {
   readonly config: ImportConfig & StoreConfig
   readonly client: PoolClient
+  readonly tiers: TierWriterDeps
 }
 
 class SourceImport {
@@ -148,7 +153,7 @@ class SourceImport {
         hasHeader: this.#format === 'csv',
         timeBounds: () => this.#timeBounds(),
         resolveSeries: (parts) => this.#resolve(parts),
-        storePart: await this.#storer(),
+        storePart: this.#storer(),
         onProgress: (totals) => this.#tell(totals),
         now: () => new Date(clock.nowMs()),
       })
@@ -183,8 +188,8 @@ class SourceImport {
   }
 
   #timeBounds(): TimeBounds {
-    const { clock, config } = this.#deps
-    const keptFromMs = clock.nowMs() - new Retention(config).minuteHoursMax * hourMs
+    const { clock, tiers } = this.#deps
+    const keptFromMs = clock.nowMs() - tiers.retention.minuteHoursMax * hourMs
     return { fromMs: Math.ceil(keptFromMs / hourMs) * hourMs, throughMs: clock.nowMs() + futureMs }
   }
 
@@ -194,16 +199,16 @@ class SourceImport {
     await this.#dictionary.resolve(entries, this.#deps.clock.nowMs())
   }
 
-  async #storer(): Promise<Parameters<typeof importFile>[2]['storePart']> {
-    const { client, clock, config, pool, random = Math.random, reached } = this.#deps
-    const retention = new Retention(config)
+  #storer(): Parameters<typeof importFile>[2]['storePart'] {
+    const { client, clock, config, pool, random = Math.random, reached, tiers } = this.#deps
     const deps = {
       client,
       clock,
       dictionary: this.#dictionary,
       partitions: new MinutePartitions(pool),
       packer: new SlicePacker(),
-      tiers: { retention, classes: await syncClasses(pool, retention) },
+      tiers,
+      writer: new TierWriter(tiers),
       random,
       ...(reached && { reached }),
     }

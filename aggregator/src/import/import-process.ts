@@ -42,9 +42,7 @@ export async function importHistory(
   const pool = createPool(store.connection, { name: 'import', connectionsMax }, { log })
   try {
     await migrate(pool)
-    const { retentionHours, hourRetentionDays, retentionByMetric, sealAfterMinutes } = config.aggregator
-    const retention = { retentionHours, hourRetentionDays, retentionByMetric }
-    const storeConfig = { ...config.import, ...retention, sealAfterMinutes, ringHours: config.ring.hours }
+    const storeConfig = { ...config.import, ...config.aggregator, ringHours: config.ring.hours }
     await runImport(options, storeConfig, {
       pool,
       clock,

@@ -12,8 +12,10 @@ import {
   hourAtMs,
   lateData,
   type Part,
+  rolledHours,
   SealingOwner,
   sealStates,
+  storedHours,
   wholeHour,
 } from '../sealing/test-sealing.ts'
 import type { ImportTotals } from './import-counts.ts'
@@ -56,6 +58,12 @@ async function sealedHours(pool: Pool): Promise<number> {
   return rows[0]?.n ?? 0
 }
 
+/** The hour tier's, as no rows are left that it could be behind of. */
+async function hoursOfMinutes(pool: Pool): Promise<Record<string, string>> {
+  await pool.query('update hour_seal set dirty = false')
+  return rolledHours(pool)
+}
+
 const sumOf = ({ added, known, duplicate, conflict, refused }: ImportTotals): number =>
   added + known + duplicate + conflict + Object.values(refused).reduce((sum, count) => sum + count, 0)
 
@@ -79,6 +87,7 @@ describe('an import', () => {
     assert.equal(rows[0].n, 0)
     assert.equal(totals.read, mixed.length)
     assert.equal(totals.read, sumOf(totals))
+    assert.deepEqual(await storedHours(pool), await hoursOfMinutes(pool))
     const unread = await importInto(pool, { args: [path] })
     assert.match(unread.said.join(), /was imported at 2027-.*--again reads it anew/)
     for (const args of [['--again', path], [writeHistory(csvLines(mixed))]]) {
@@ -222,6 +231,7 @@ describe('an import that ends anywhere', () => {
     }
     assert.ok(runs > 5, `only ${runs} runs`)
     assert.deepEqual(await storedTable(pool), tableOf([...mixed, ...history('d', 6_000, { stepMs: 1_000 })]))
+    assert.deepEqual(await storedHours(pool), await hoursOfMinutes(pool))
   })
 
   it('waits for another process at the same file, and says so when that does not end', async () => {
@@ -269,6 +279,7 @@ describe('history beside live data', () => {
       await sealer.clock.advance(hourMs)
       await sealer.look()
       assert.deepEqual(await storedTable(pool), all)
+      assert.deepEqual(await storedHours(pool), await hoursOfMinutes(pool))
       const states = Object.values(await sealStates(pool))
       assert.ok(
         states.every((state) => state.startsWith('sealed')),

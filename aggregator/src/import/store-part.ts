@@ -17,7 +17,7 @@ import { hourMs, shareHours } from '../sealing/hour-locks.ts'
 import { type HistoryHour, writeHistory } from '../sealing/import-hours.ts'
 import type { SlicePacker } from '../sealing/pack-slice.ts'
 import { inBriefTransaction } from '../sealing/seal-transaction.ts'
-import { ensureTiers, type SealedSeries, TierWriter, type TierWriterDeps } from '../sealing/write-sealed.ts'
+import { ensureTiers, type SealedSeries, type TierWriter, type TierWriterDeps } from '../sealing/write-sealed.ts'
 import type { Span } from '../seen-servers.ts'
 import type { SeriesDictionary } from '../series-dictionary.ts'
 import type { ServerSlots } from '../series-slots.ts'
@@ -34,6 +34,7 @@ export interface PartDeps {
   readonly partitions: MinutePartitions
   readonly packer: SlicePacker
   readonly tiers: TierWriterDeps
+  readonly writer: TierWriter
   /** In [0, 1), for the pauses between attempts. */
   readonly random: () => number
   /** For tests: called between statements. */
@@ -102,7 +103,7 @@ async function attemptPart(
       await client.query('set local synchronous_commit = off')
       await reached('begun')
       await assertKept(part, deps)
-      const written = await writeHistory(client, sealable, { ...deps, writer: new TierWriter(deps.tiers) })
+      const written = await writeHistory(client, sealable, deps)
       await reached('blocks')
       const rows = await mergeRows([...written.left, ...current], client)
       await reached('rows')
@@ -128,12 +129,11 @@ async function attemptPart(
 }
 
 /** @returns false when readers did not make room in time. */
-async function ensureHours(hours: PreparedPart['sealable'], { client, tiers }: PartDeps): Promise<boolean> {
-  if (hours.length === 0) return true
-  const made = await inBriefTransaction(client, async () => {
-    for (const { hour } of hours) await ensureTiers(client, hour, tiers)
-  })
-  return made !== 'busy'
+async function ensureHours(hours: readonly HistoryHour<SeriesHour>[], { client, tiers }: PartDeps): Promise<boolean> {
+  for (const { hour } of hours) {
+    if ((await inBriefTransaction(client, () => ensureTiers(client, hour, tiers))) === 'busy') return false
+  }
+  return true
 }
 
 async function prepare(part: BatchPart, bounds: PartBounds, deps: PartDeps): Promise<PreparedPart> {

@@ -13,6 +13,8 @@ import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import { dayTable, hourTable, type TierTable } from './tier-table.ts'
 
 const hourMs = 3_600_000
+/** Any constant: one lock for whoever makes partitions. */
+const advisoryLock = 7_070_011
 const hoursPerDay = 24
 
 export interface TierPartition {
@@ -55,6 +57,8 @@ export function spanHours({ name }: TierTable, keptHours: number): number {
 
 /** To be called in a brief transaction: it locks the table for whoever reads it. */
 export async function ensurePartitions(client: PoolClient, wanted: readonly WantedPartition[]): Promise<void> {
+  // A sealer and imports may want the same one.
+  await client.query(`select pg_advisory_xact_lock(${advisoryLock})`)
   const existing = await listTierPartitions(client)
   const classes = await listClassTables(client)
   for (const one of wanted) {

@@ -67,7 +67,7 @@ export async function ensureTiers(client: PoolClient, hour: number, { classes }:
 }
 
 /** Any constant: first half of the key, the day is the second. Taken after locks of hours, and nothing is waited for behind it. */
-const advisoryClass = 7_070_011
+const advisoryClass = 7_070_012
 
 /** Made once for many hours. */
 export class TierWriter {

@@ -75,6 +75,13 @@ export const querySettings = {
     unit: 'annotations',
     description: 'Most annotations that are kept; beyond it new ones are refused until some are deleted. 0 refuses all',
   },
+  cacheBytesMax: {
+    name: 'QUERY_CACHE_BYTES_MAX',
+    shape: integer({ min: 0, max: 17_179_869_184 }),
+    default: '100663296',
+    unit: 'bytes',
+    description: 'Memory for sealed hours that were read, and for lists of series; 0 reads them anew each time',
+  },
   rangeDaysMax: {
     name: 'QUERY_RANGE_DAYS_MAX',
     shape: integer({ min: 1, max: 3660 }),

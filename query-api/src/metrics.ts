@@ -27,6 +27,17 @@ export function createQueryMetrics(registry: Registry) {
       help: 'Questions that failed because a stored hour block cannot be read; the answer and the log name it',
       registers,
     }),
+    cacheBytes: new Gauge({
+      name: 'minutely_query_cache_bytes',
+      help: 'Memory that sealed hours and lists of series take; at most MINUTELY_QUERY_CACHE_BYTES_MAX',
+      registers,
+    }),
+    sealedBlocks: new Counter({
+      name: 'minutely_query_sealed_blocks_total',
+      help: 'Blocks of sealed hours that answers were made of, by source: cache, or store when they were not there',
+      labelNames: ['source'],
+      registers,
+    }),
     points: new Counter({
       name: 'minutely_query_points_total',
       help: 'Points (series x steps) of all range answers',

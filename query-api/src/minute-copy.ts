@@ -10,6 +10,7 @@ import { copyHours, copyTiers, lockTiers } from '@minutely/lib/minute-tiers/tier
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minuteMs } from '@minutely/schema/limits'
 import type { MinuteValues } from './step-matrix.ts'
+import { hourMs } from './time-range.ts'
 
 /** Called for each minute (or hour, with the instant of its first minute), by series, then time; `values` is one object, reused: copy what is to be kept. */
 export type MinuteSink = (seriesId: number, minuteMs: number, values: MinuteValues) => void
@@ -20,8 +21,6 @@ export interface MinuteQuery {
   /** Half-open. */
   readonly toMs: number
 }
-
-const hourMs = 3_600_000
 
 /** What node-postgres asks of a query object: how to send it, and what to do with each kind of message. */
 interface CopyOutQuery {
@@ -47,7 +46,7 @@ export interface HourQuery extends MinuteQuery {
  * fromMs and toMs are of whole hours. What is sealed comes from the hour tier, the rest is added up from minutes.
  * @returns the number of rows and blocks. @throws UnreadableHourError
  */
-export function readHours(client: PoolClient, query: HourQuery, sink: MinuteSink): Promise<number> {
+export function readHourTier(client: PoolClient, query: HourQuery, sink: MinuteSink): Promise<number> {
   const { seriesIds, fromMs, toMs, minutesFromMs } = query
   if (seriesIds.length === 0 || fromMs >= toMs) return Promise.resolve(0)
   const range = {

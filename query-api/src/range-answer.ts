@@ -14,6 +14,7 @@
 import { createHash } from 'node:crypto'
 import type { Aggregation } from '@minutely/schema/query-wire'
 import type { SeriesRef } from '@minutely/schema/series-identity'
+import { JsonBytes } from './json-bytes.ts'
 import type { StepMatrix } from './step-matrix.ts'
 import type { TimeRange } from './time-range.ts'
 
@@ -61,18 +62,21 @@ export function etagOf(answer: RangeAnswer, format: AnswerFormat): string {
     extra,
   ]
   hash.update(JSON.stringify(head))
-  for (const column of [matrix.count, matrix.min, matrix.max, matrix.sum]) {
+  // Count says where there is no data, whatever else is asked.
+  const asked = new Set<Float64Array | Uint32Array>([matrix.count])
+  for (const name of aggregations) asked.add(matrix[name === 'avg' ? 'sum' : name])
+  for (const column of asked) {
     hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength))
   }
   return `W/"${hash.digest('base64url').slice(0, 22)}"`
 }
 
-export function encodeAnswer(answer: RangeAnswer, format: AnswerFormat): Iterable<string> {
+export function encodeAnswer(answer: RangeAnswer, format: AnswerFormat): Iterable<string | Buffer> {
   switch (format) {
     case 'application/json':
-      return gather(jsonPieces(answer))
+      return jsonPieces(answer)
     case 'application/x-ndjson':
-      return gather(ndjsonPieces(answer))
+      return ndjsonPieces(answer)
     case 'text/csv':
       return gather(csvPieces(answer))
   }
@@ -95,23 +99,43 @@ function identityOf({ serverId, metricId, labels }: RangeAnswer['rows'][number])
   return { ...(serverId === undefined ? {} : { serverId }), metricId, labels }
 }
 
-function columnsOf(answer: RangeAnswer, row: number): Record<string, unknown> {
-  const columns: Record<string, unknown> = identityOf(answer.rows[row] as RangeAnswer['rows'][number])
-  for (const aggregation of answer.aggregations) columns[aggregation] = answer.matrix.column(row, aggregation)
-  return columns
-}
-
-function* jsonPieces(answer: RangeAnswer): Generator<string> {
-  yield `${JSON.stringify(headOf(answer)).slice(0, -1)},"series":[`
-  for (let row = 0; row < answer.rows.length; row++) {
-    yield (row === 0 ? '' : ',') + JSON.stringify(columnsOf(answer, row))
+/** A line of NDJSON, an item of JSON. */
+function writeSeries(out: JsonBytes, { rows, matrix, aggregations }: RangeAnswer, row: number): void {
+  const { stepCount } = matrix.range
+  out.text(JSON.stringify(identityOf(rows[row] as RangeAnswer['rows'][number])).slice(0, -1))
+  for (const name of aggregations) {
+    out.text(`,"${name}":`)
+    out.numbers(matrix.numbers(name), { at: row * stepCount, count: stepCount })
   }
-  yield ']}'
+  out.text('}')
 }
 
-function* ndjsonPieces(answer: RangeAnswer): Generator<string> {
-  yield `${JSON.stringify(headOf(answer))}\n`
-  for (let row = 0; row < answer.rows.length; row++) yield `${JSON.stringify(columnsOf(answer, row))}\n`
+/** What JSON takes at first: a small answer shall not cost a large buffer. */
+function usualBytesOf({ rows, matrix, aggregations }: RangeAnswer): number {
+  return Math.min(1.25 * pieceBytes, 1_024 + rows.length * (256 + aggregations.length * matrix.range.stepCount * 9))
+}
+
+function* jsonPieces(answer: RangeAnswer): Generator<Buffer> {
+  const out = new JsonBytes(usualBytesOf(answer))
+  out.text(`${JSON.stringify(headOf(answer)).slice(0, -1)},"series":[`)
+  for (let row = 0; row < answer.rows.length; row++) {
+    if (row > 0) out.text(',')
+    writeSeries(out, answer, row)
+    if (out.length >= pieceBytes) yield out.take()
+  }
+  out.text(']}')
+  yield out.take()
+}
+
+function* ndjsonPieces(answer: RangeAnswer): Generator<Buffer> {
+  const out = new JsonBytes(usualBytesOf(answer))
+  out.text(`${JSON.stringify(headOf(answer))}\n`)
+  for (let row = 0; row < answer.rows.length; row++) {
+    writeSeries(out, answer, row)
+    out.text('\n')
+    if (out.length >= pieceBytes) yield out.take()
+  }
+  if (out.length > 0) yield out.take()
 }
 
 function* csvPieces(answer: RangeAnswer): Generator<string> {
@@ -140,7 +164,8 @@ export function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-/** A write to the socket below this many characters costs more than it carries. */
+/** A write to the socket below this many bytes, or characters, costs more than it carries. */
+const pieceBytes = 131_072
 const pieceCharactersMin = 65_536
 
 /** Into pieces worth a write. */

@@ -25,6 +25,7 @@ import { sendAnswer } from './send-answer.ts'
 import { readSelector } from './series-selector.ts'
 import { listMetrics, listServers, readServersQuestion, serverMetricsParameters, serversParameters } from './servers.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
+import type { SealedStore } from './stored-minutes.ts'
 
 export interface RouteDeps {
   readonly pool: Pool
@@ -35,6 +36,7 @@ export interface RouteDeps {
   readonly clock: Clock
   readonly metrics: QueryMetrics
   readonly budget: PointBudget
+  readonly sealed?: SealedStore
   /** Fires when the service stops. */
   readonly stopping: AbortSignal
 }

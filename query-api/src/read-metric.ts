@@ -18,10 +18,12 @@ import type { QuantileColumn, RangeAnswer } from './range-answer.ts'
 import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
 import type { MetricQuestion, SeriesOrder } from './range-question.ts'
 import { readMinutes } from './read-minutes.ts'
+import type { HourSink } from './sealed-hours.ts'
+import { openSealedRange } from './sealed-range.ts'
 import { StepMatrix } from './step-matrix.ts'
 import { assertStepHasData } from './step-too-fine.ts'
 import type { StoreSession } from './store-session.ts'
-import { isHourly, type TimeRange } from './time-range.ts'
+import { hourMs, isHourly, type TimeRange } from './time-range.ts'
 
 export interface MetricDeps {
   readonly session: StoreSession
@@ -31,25 +33,30 @@ export interface MetricDeps {
 }
 
 export async function readMetric(question: MetricQuestion, deps: MetricDeps): Promise<RangeAnswer> {
-  const { session, config } = deps
+  const { config } = deps
   const { range, limit, order, quantiles, metricId, aggregations } = question
-  // First, as in read-range.ts: what it calls closed is in every snapshot taken later.
-  const storedThroughMs = await session.completeThroughMs()
-  const matchedSeriesCount = await countSeries(session.client, question)
-  if (matchedSeriesCount === 0) await assertMetricExists(session.client, metricId)
-
   const needsAll = quantiles.length > 0 || order.by !== 'serverId'
-  const found = await session.findSeries({ ...question, limit: needsAll ? config.pointsMax : limit })
-  const candidates = found.series
-  // A partition that began in between: as in read-range.ts.
-  const completeThroughMs = Math.min(storedThroughMs, found.completeThroughMs)
+  const counted = { of: 'metric_id', name: metricId } as const
+  const take = needsAll ? config.pointsMax : limit
+  const opened = await openSealedRange({ selector: question.selector, range, counted, take }, deps)
+  const { candidates, matchedSeriesCount, completeThroughMs } =
+    opened === undefined
+      ? await findCandidates(question, take, deps)
+      : {
+          candidates: opened.matched.slice(0, take),
+          matchedSeriesCount: opened.matched.length,
+          completeThroughMs: opened.completeThroughMs,
+        }
   if (matchedSeriesCount > config.pointsMax && needsAll) throw tooManySeries(matchedSeriesCount, config.pointsMax)
   const held: (() => void)[] = []
   const release = (): void => held.splice(0).forEach((giveBack) => void giveBack())
   const read = async (rows: readonly StoredSeries[], over: TimeRange): Promise<StepMatrix> => {
     assertPointsFit(rows.length, over, config)
     held.push(deps.budget.take(rows.length * over.stepCount))
-    return readMatrix(rows, over, deps)
+    if (opened === undefined) return readMatrix(rows, over, deps)
+    const matrix = opened.matrix(rows, over)
+    await assertStepHasData(matrix, rows, deps.session)
+    return matrix
   }
   const answer = (
     rows: readonly StoredSeries[],
@@ -80,6 +87,17 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
   }
 }
 
+async function findCandidates(question: MetricQuestion, take: number, { session }: MetricDeps) {
+  // First, as in read-range.ts: what it calls closed is in every snapshot taken later.
+  const storedThroughMs = await session.completeThroughMs()
+  const matchedSeriesCount = await countSeries(session.client, question)
+  if (matchedSeriesCount === 0) await assertMetricExists(session.client, question.metricId)
+  const found = await session.findSeries({ ...question, limit: take })
+  // A partition that began in between: as in read-range.ts.
+  const completeThroughMs = Math.min(storedThroughMs, found.completeThroughMs)
+  return { candidates: found.series, matchedSeriesCount, completeThroughMs }
+}
+
 export async function readMatrix(
   rows: readonly StoredSeries[],
   range: TimeRange,
@@ -88,9 +106,11 @@ export async function readMatrix(
   const matrix = new StepMatrix(rows.length, range)
   const rowOf = new Map(rows.map(({ seriesId }, row) => [seriesId, row]))
   const isOrdered = range.stepMs > minuteMs
-  const hours = isHourly(range) ? { hoursBeforeMs: Number.POSITIVE_INFINITY } : {}
+  const hours: HourSink = (seriesId, hour, columns) =>
+    matrix.addHour(rowOf.get(seriesId) as number, hour * hourMs, columns)
+  const hourly = isHourly(range) ? { hoursBeforeMs: Number.POSITIVE_INFINITY } : {}
   await readMinutes(
-    { series: rows, fromMs: range.startMs, toMs: range.endMs, isOrdered, ...hours },
+    { series: rows, fromMs: range.startMs, toMs: range.endMs, isOrdered, hours, ...hourly },
     (seriesId, atMs, values) => matrix.add(rowOf.get(seriesId) as number, atMs, values),
     deps,
   )

@@ -20,6 +20,7 @@
 import type { RecentRing, RingReading, RingSeries } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
 import { type MinuteSink, popCount } from './minute-copy.ts'
+import type { HourSink } from './sealed-hours.ts'
 import type { StoreSession } from './store-session.ts'
 
 export interface MinutesQuestion {
@@ -30,6 +31,8 @@ export interface MinutesQuestion {
   readonly isOrdered: boolean
   /** Whole hours will do before this instant; an hour then comes with that of its first minute. Absent: minutes only. */
   readonly hoursBeforeMs?: number
+  /** Takes hours as columns where they come as such. */
+  readonly hours?: HourSink
 }
 
 export interface MinutesDeps {
@@ -45,12 +48,16 @@ export async function readMinutes(question: MinutesQuestion, sink: MinuteSink, d
   const { series, fromMs, toMs, isOrdered, hoursBeforeMs } = question
   if (hoursBeforeMs !== undefined) {
     const seriesIds = series.map(({ seriesId }) => seriesId)
-    await session.readHours({ seriesIds, fromMs, toMs, minutesFromMs: hoursBeforeMs }, sink)
+    await session.readHourTier({ seriesIds, fromMs, toMs, minutesFromMs: hoursBeforeMs }, sink)
     return
   }
   const reading = await ring.read({ series, fromMs, toMs, identity: () => session.ringIdentity() })
   if (reading === undefined || reading.coveredCount === 0) {
-    await session.readMinutes({ seriesIds: series.map(({ seriesId }) => seriesId), fromMs, toMs }, sink)
+    const query = { seriesIds: series.map(({ seriesId }) => seriesId), fromMs, toMs }
+    const { hours } = question
+    await (hours === undefined
+      ? session.readMinutes(query, sink)
+      : session.readStoredMinutes({ ...query, isOrdered, hours }, sink))
     return
   }
   for (const part of partsOf(question, reading)) {

@@ -43,15 +43,19 @@ import {
   orderedLabels,
   type StoredSeries,
 } from './dictionary.ts'
+import type { MinuteSink } from './minute-copy.ts'
 import type { RangeAnswer } from './range-answer.ts'
 import { assertPointsFit, type PointBudget, tooManySeries } from './range-limits.ts'
 import type { ServerQuestion } from './range-question.ts'
 import { type MinutesDeps, readMinutes } from './read-minutes.ts'
+import type { HourSink } from './sealed-hours.ts'
+import { openSealedRange } from './sealed-range.ts'
 import { matchesSelector } from './series-selector.ts'
 import { StepMatrix } from './step-matrix.ts'
 import { assertStepHasData } from './step-too-fine.ts'
 import type { StoreSession } from './store-session.ts'
-import { isHourly } from './time-range.ts'
+import { giveMinutes } from './stored-minutes.ts'
+import { hourMs, isHourly } from './time-range.ts'
 
 /** Until there is more than one tenant per process, the aggregator's memory is asked for this one. */
 export const liveTenantId = 'default'
@@ -73,6 +77,8 @@ interface Row extends SeriesRef {
 export async function readRange(question: ServerQuestion, deps: RangeDeps): Promise<RangeAnswer> {
   const { session, live, config, budget } = deps
   const { serverId, range } = question
+  const sealed = await readSealedRange(question, deps)
+  if (sealed !== undefined) return sealed
   const storedThroughMs = await session.completeThroughMs()
   const throughMs = Math.max(storedThroughMs, live.completeThroughMs())
   // A range that is final as a whole needs nobody's memory.
@@ -97,6 +103,27 @@ export async function readRange(question: ServerQuestion, deps: RangeDeps): Prom
     addOpen(matrix, rows, { open, isStored })
     await assertStepHasData(matrix, rows, session)
     return { range, completeThroughMs, aggregations: question.aggregations, rows, matrix, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** All of it from one snapshot, if it is final and sealed. */
+async function readSealedRange(question: ServerQuestion, deps: RangeDeps): Promise<RangeAnswer | undefined> {
+  const { config, live, budget } = deps
+  const { range, aggregations, selector } = question
+  // Before the snapshot, as in the order above.
+  const ownMs = live.completeThroughMs()
+  const counted = { of: 'server_id', name: question.serverId } as const
+  const opened = await openSealedRange({ selector, range, counted, take: config.seriesMax }, deps)
+  if (opened === undefined || opened.matched.length > config.seriesMax) return undefined
+  const release = budget.take(opened.matched.length * range.stepCount)
+  try {
+    const matrix = opened.matrix(opened.matched, range)
+    await assertStepHasData(matrix, opened.matched, deps.session)
+    const rows = opened.matched.map(({ metricId, labels }) => ({ metricId, labels }))
+    return { range, completeThroughMs: Math.max(opened.completeThroughMs, ownMs), aggregations, rows, matrix, release }
   } catch (error) {
     release()
     throw error
@@ -147,25 +174,22 @@ async function addStored(
   // Rows of one series mostly follow each other.
   let lastId = -1
   let row = -1
-  await readMinutes(
-    {
-      series,
-      fromMs,
-      toMs,
-      isOrdered: stepMs > minuteMs,
-      // Which minutes are stored has to be known where some are open.
-      ...(isHourly(matrix.range) && { hoursBeforeMs: source.fromOpenMs }),
-    },
-    (seriesId, atMs, values) => {
-      if (seriesId !== lastId) {
-        lastId = seriesId
-        row = rowOf.get(seriesId) as number
-      }
-      matrix.add(row, atMs, values)
-      if (atMs >= source.fromOpenMs) storedTail.add(tailKey(row, atMs))
-    },
-    source,
-  )
+  const sink: MinuteSink = (seriesId, atMs, values) => {
+    if (seriesId !== lastId) {
+      lastId = seriesId
+      row = rowOf.get(seriesId) as number
+    }
+    matrix.add(row, atMs, values)
+    if (atMs >= source.fromOpenMs) storedTail.add(tailKey(row, atMs))
+  }
+  const hours: HourSink = (seriesId, hour, columns) => {
+    const endMs = (hour + 1) * hourMs
+    if (endMs > source.fromOpenMs) giveMinutes({ seriesId, hour, columns }, { fromMs, toMs }, sink)
+    else matrix.addHour(rowOf.get(seriesId) as number, hour * hourMs, columns)
+  }
+  // Which minutes are stored has to be known where some are open.
+  const hourly = isHourly(matrix.range) ? { hoursBeforeMs: source.fromOpenMs } : {}
+  await readMinutes({ series, fromMs, toMs, isOrdered: stepMs > minuteMs, hours, ...hourly }, sink, source)
   return (storedRow, atMs) => storedTail.has(tailKey(storedRow, atMs))
 }
 

@@ -15,7 +15,7 @@ import type { AnswerFormat } from './range-answer.ts'
 export interface SentAnswer {
   readonly format: AnswerFormat
   readonly etag: string
-  readonly pieces: () => Iterable<string>
+  readonly pieces: () => Iterable<string | Buffer>
   /** Gives the points back to the budget; when the answer is out, or the client gone. */
   release(): void
 }
@@ -35,7 +35,17 @@ export function sendAnswer(
   reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'accept')
   if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
   const charset = format === 'text/csv' ? '; charset=utf-8; header=present' : '; charset=utf-8'
-  return reply.header('content-type', format + charset).send(Readable.from(answer.pieces()))
+  reply.header('content-type', format + charset)
+  const pieces = answer.pieces()[Symbol.iterator]()
+  const [first, second] = [pieces.next(), pieces.next()]
+  // What is one piece needs no stream, and has a length.
+  if (second.done === true) return reply.send(first.value ?? '')
+  return reply.send(Readable.from(following([first.value as string | Buffer, second.value], pieces)))
+}
+
+function* following<T>(first: readonly T[], rest: Iterator<T>): Generator<T> {
+  yield* first
+  for (let next = rest.next(); next.done !== true; next = rest.next()) yield next.value
 }
 
 function holdWhileSent({ raw }: FastifyReply, answer: SentAnswer, { clock, answerTimeoutMs }: SendDeps): void {

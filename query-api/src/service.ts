@@ -24,6 +24,7 @@ import { registerRangeRoutes } from './range-routes.ts'
 import { ServerFeeds } from './server-feeds.ts'
 import type { DiskSpace } from './storage.ts'
 import { registerStorageRoutes } from './storage-routes.ts'
+import { createSealedStore } from './stored-minutes.ts'
 
 export interface QueryApiDeps {
   /** A reader's: made with readAsTenantId. */
@@ -66,7 +67,8 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
       app.addHook('onRequest', async (_request, reply) => {
         reply.header('x-content-type-options', 'nosniff')
       })
-      const routeDeps = { ...deps, metrics, budget, stopping: stopping.signal }
+      const sealed = createSealedStore(config.cacheBytesMax, metrics)
+      const routeDeps = { ...deps, metrics, budget, stopping: stopping.signal, ...(sealed && { sealed }) }
       registerRangeRoutes(app, config, routeDeps)
       registerStorageRoutes(app, config, routeDeps)
       registerFleetRoutes(app, config, routeDeps)

@@ -5,9 +5,14 @@
  *
  * Layout: slot = row * stepCount + step. 28 bytes a slot.
  */
+
+import { rollUpHour } from '@minutely/schema/day-block/roll-up-hour'
 import { mergeSums } from '@minutely/schema/decimal-sum'
+import { bitCount, type MinuteColumns, minutesPerHour, wholeHalf } from '@minutely/schema/hour-block/minute-columns'
+import { minuteMs, secondsPerMinute } from '@minutely/schema/limits'
 import type { Aggregation } from '@minutely/schema/query-wire'
-import type { TimeRange } from './time-range.ts'
+import type { NumberColumn } from './json-bytes.ts'
+import { isHourly, type TimeRange } from './time-range.ts'
 
 /** What one minute of one series holds. */
 export interface MinuteValues {
@@ -24,6 +29,7 @@ export class StepMatrix {
   readonly max: Float64Array
   readonly sum: Float64Array
   readonly count: Uint32Array
+  readonly #values = { min: 0, max: 0, sum: 0, count: 0 }
 
   constructor(rowCount: number, range: TimeRange) {
     const slots = rowCount * range.stepCount
@@ -39,7 +45,41 @@ export class StepMatrix {
   add(row: number, minuteMs: number, values: MinuteValues): void {
     const { startMs, endMs, stepMs, stepCount } = this.range
     if (minuteMs < startMs || minuteMs >= endMs) return
-    const slot = row * stepCount + Math.floor((minuteMs - startMs) / stepMs)
+    this.#merge(row * stepCount + Math.floor((minuteMs - startMs) / stepMs), values)
+  }
+
+  /** An hour of a row, all of which lies in the range; none of its minutes has been added. Steps of whole hours are made of hours. */
+  addHour(row: number, hourStartMs: number, columns: MinuteColumns): void {
+    const { startMs, stepMs, stepCount } = this.range
+    const first = row * stepCount
+    if (isHourly(this.range)) {
+      this.#merge(first + Math.floor((hourStartMs - startMs) / stepMs), rollUpHour(columns))
+      return
+    }
+    const { seenLow, seenHigh, min, max, sum } = columns
+    const isMinutes = stepMs === minuteMs
+    const hourSlot = first + (hourStartMs - startMs) / minuteMs
+    if (isMinutes) {
+      this.min.set(min, hourSlot)
+      this.max.set(max, hourSlot)
+      this.sum.set(sum, hourSlot)
+    }
+    const values = this.#values
+    for (let minute = 0; minute < minutesPerHour; minute++) {
+      const [low, high] = [seenLow[minute] as number, seenHigh[minute] as number]
+      const count = low === wholeHalf && high === wholeHalf ? secondsPerMinute : bitCount(low) + bitCount(high)
+      if (isMinutes) this.count[hourSlot + minute] = count
+      else if (count > 0) {
+        values.min = min[minute] as number
+        values.max = max[minute] as number
+        values.sum = sum[minute] as number
+        values.count = count
+        this.#merge(first + Math.floor((hourStartMs - startMs + minute * minuteMs) / stepMs), values)
+      }
+    }
+  }
+
+  #merge(slot: number, values: MinuteValues): void {
     const { min, max, sum, count } = values
     const before = this.count[slot] as number
     if (before === 0) {
@@ -71,6 +111,12 @@ export class StepMatrix {
       case 'avg':
         return (this.sum[slot] as number) / count
     }
+  }
+
+  /** All slots, for whoever writes them. */
+  numbers(aggregation: Aggregation): NumberColumn {
+    const divided = aggregation === 'avg'
+    return { values: this[divided ? 'sum' : aggregation], counts: this.count, divided }
   }
 
   column(row: number, aggregation: Aggregation): (number | null)[] {

@@ -18,7 +18,7 @@ export async function assertStepHasData(
   const fromMs = Math.floor(range.startMs / hourMs) * hourMs
   const toMs = Math.ceil(range.endMs / hourMs) * hourMs
   let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  await session.readHours({ seriesIds, fromMs, toMs, minutesFromMs: Number.POSITIVE_INFINITY }, (_, atMs) => {
+  await session.readHourTier({ seriesIds, fromMs, toMs, minutesFromMs: Number.POSITIVE_INFINITY }, (_, atMs) => {
     firstMs = Math.min(firstMs, atMs)
     lastMs = Math.max(lastMs, atMs + hourMs)
   })

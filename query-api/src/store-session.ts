@@ -18,7 +18,8 @@ import { readRingIdentity } from '@minutely/lib/recent-ring/ring-state'
 import { ApiError } from '@minutely/schema/error-catalogue'
 import { type FoundSeries, findSeries, type SeriesQuestion } from './dictionary.ts'
 import type { QueryMetrics } from './metrics.ts'
-import { type HourQuery, type MinuteQuery, type MinuteSink, readHours, readMinutes } from './minute-copy.ts'
+import { type HourQuery, type MinuteQuery, type MinuteSink, readHourTier, readMinutes } from './minute-copy.ts'
+import { readStoredMinutes, type SealedStore, type StoredQuery } from './stored-minutes.ts'
 
 export interface SessionOptions {
   readonly signal: AbortSignal
@@ -29,21 +30,28 @@ export interface SessionDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly metrics: Pick<QueryMetrics, 'unreadableHours'>
+  /** Without it sealed hours are read anew each time. */
+  readonly sealed?: SealedStore
 }
 
 export class StoreSession {
   readonly client: PoolClient
+  readonly sealed: SealedStore | undefined
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, sealed?: SealedStore) {
     this.client = client
+    this.sealed = sealed
   }
 
   /** The instant up to which every partition has closed and stored its minutes; 0 before any has. */
   async completeThroughMs(): Promise<number> {
-    const { rows } = await this.client.query<{ at: Date | null }>(
-      'select min(complete_through_at) as at from partition_progress',
-    )
-    return rows[0]?.at?.getTime() ?? 0
+    const { rows } = await this.client.query<{ at: Date | null }>({
+      name: 'complete-through',
+      text: 'select min(complete_through_at) as at from partition_progress',
+    })
+    const throughMs = rows[0]?.at?.getTime() ?? 0
+    if (this.sealed !== undefined) this.sealed.cache.completeThroughMs = throughMs
+    return throughMs
   }
 
   findSeries(question: SeriesQuestion): Promise<FoundSeries> {
@@ -59,8 +67,15 @@ export class StoreSession {
     return readMinutes(this.client, query, sink)
   }
 
-  readHours(query: HourQuery, sink: MinuteSink): Promise<number> {
-    return readHours(this.client, query, sink)
+  /** The same, with what is sealed from memory where it may be. @throws UnreadableHourError */
+  async readStoredMinutes(query: StoredQuery, sink: MinuteSink): Promise<void> {
+    if (this.sealed === undefined) await this.readMinutes(query, sink)
+    else await readStoredMinutes(query, sink, { client: this.client, sealed: this.sealed })
+  }
+
+  /** Whole hours, added up already where they are sealed. @throws UnreadableHourError */
+  readHourTier(query: HourQuery, sink: MinuteSink): Promise<number> {
+    return readHourTier(this.client, query, sink)
   }
 }
 
@@ -91,7 +106,7 @@ export async function inStoreSession<T>(
   try {
     client = await takeConnection(deps.pool, signal)
     client.on('error', ignoreBreak)
-    return await work(new StoreSession(client))
+    return await work(new StoreSession(client, deps.sealed))
   } catch (error) {
     const cause = signal.aborted ? signal.reason : error
     if (cause instanceof UnreadableHourError) deps.metrics.unreadableHours.inc()

@@ -30,13 +30,14 @@ export interface TestMinute {
   readonly values: readonly number[]
 }
 
-/** `ringOf`: the recent ring, if it is to have one. */
+/** `ringOf`: the recent ring, if it is to have one. `database`: another one's, instead of its own. */
 export async function createTestApi(
   overrides: Partial<QueryConfig> = {},
   ringOf: (clock: VirtualClock) => RecentRing = () => new AbsentRecentRing(),
+  database?: Pick<Awaited<ReturnType<typeof createTestDatabase>>, 'connection' | 'pool'>,
 ) {
-  const { connection, pool } = await createTestDatabase()
-  await pool.query('create table minute_everything partition of minute default')
+  const { connection, pool } = database ?? (await createTestDatabase())
+  if (database === undefined) await pool.query('create table minute_everything partition of minute default')
   const reader = createPool(connection, { name: 'query', connectionsMax: 4, readAsTenantId: 1 }, { log: silentLog })
   const annotator = createPool(connection, { name: 'a', connectionsMax: 2, annotateAsTenantId: 1 }, { log: silentLog })
   const live = new LocalLiveChannel()

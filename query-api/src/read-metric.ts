@@ -11,7 +11,7 @@
  */
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
-import type { Aggregation } from '@minutely/schema/query-wire'
+import { type Aggregation, aggregations } from '@minutely/schema/query-wire'
 import type { QueryConfig } from './config.ts'
 import { assertMetricExists, countSeries, type StoredSeries } from './dictionary.ts'
 import type { QuantileColumn, RangeAnswer } from './range-answer.ts'
@@ -34,7 +34,7 @@ export interface MetricDeps {
 
 export async function readMetric(question: MetricQuestion, deps: MetricDeps): Promise<RangeAnswer> {
   const { config } = deps
-  const { range, limit, order, quantiles, metricId, aggregations } = question
+  const { range, limit, order, quantiles, metricId } = question
   const needsAll = quantiles.length > 0 || order.by !== 'serverId'
   const counted = { of: 'metric_id', name: metricId } as const
   const take = needsAll ? config.pointsMax : limit
@@ -54,7 +54,7 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
     assertPointsFit(rows.length, over, config)
     held.push(deps.budget.take(rows.length * over.stepCount))
     if (opened === undefined) return readMatrix(rows, over, deps)
-    const matrix = opened.matrix(rows, over)
+    const matrix = opened.matrix(rows, { range: over, asked: everyColumn(question) })
     await assertStepHasData(matrix, rows, deps.session)
     return matrix
   }
@@ -64,7 +64,7 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
     columns?: readonly QuantileColumn[],
   ): RangeAnswer => {
     const extra = columns === undefined ? { matchedSeriesCount } : { matchedSeriesCount, quantiles: columns }
-    return { range, completeThroughMs, aggregations, rows, matrix, extra, release }
+    return { range, completeThroughMs, aggregations: question.aggregations, rows, matrix, extra, release }
   }
   try {
     if (quantiles.length > 0) {
@@ -85,6 +85,11 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
     release()
     throw error
   }
+}
+
+/** Ranks and quantiles are of columns that the answer need not have. */
+function everyColumn({ order, quantiles, aggregations: asked }: MetricQuestion): readonly Aggregation[] {
+  return order.by === 'serverId' && quantiles.length === 0 ? asked : aggregations
 }
 
 async function findCandidates(question: MetricQuestion, take: number, { session }: MetricDeps) {

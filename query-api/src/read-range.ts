@@ -95,7 +95,7 @@ export async function readRange(question: ServerQuestion, deps: RangeDeps): Prom
   assertPointsFit(rows.length, range, config)
   const release = budget.take(rows.length * range.stepCount)
   try {
-    const matrix = new StepMatrix(rows.length, range)
+    const matrix = new StepMatrix(rows.length, range, question.aggregations)
     const isStored = await addStored(matrix, rows, {
       ...deps,
       fromOpenMs: Math.min(...open.map((minute) => minute.minuteMs)),
@@ -120,7 +120,7 @@ async function readSealedRange(question: ServerQuestion, deps: RangeDeps): Promi
   if (opened === undefined || opened.matched.length > config.seriesMax) return undefined
   const release = budget.take(opened.matched.length * range.stepCount)
   try {
-    const matrix = opened.matrix(opened.matched, range)
+    const matrix = opened.matrix(opened.matched, { range, asked: aggregations })
     await assertStepHasData(matrix, opened.matched, deps.session)
     const rows = opened.matched.map(({ metricId, labels }) => ({ metricId, labels }))
     return { range, completeThroughMs: Math.max(opened.completeThroughMs, ownMs), aggregations, rows, matrix, release }

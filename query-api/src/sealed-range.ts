@@ -11,9 +11,11 @@
  *
  * Steps of whole hours are not asked for here: the hour tier has less to read. If one of the three does not hold the answer is undefined, and the question is asked the long way.
  */
+import type { Aggregation } from '@minutely/schema/query-wire'
 import type { QueryConfig } from './config.ts'
 import type { StoredSeries } from './dictionary.ts'
 import type { RangeQuestion } from './range-question.ts'
+import type { HourSpan } from './sealed-cache.ts'
 import { type CountedSeries, fitsCache, readSealed, type SealedReading } from './sealed-hours.ts'
 import { listLengthMax } from './series-lists.ts'
 import { matchesSelector } from './series-selector.ts'
@@ -27,8 +29,8 @@ export interface SealedRange {
   readonly completeThroughMs: number
   /** All that the question matches, in the order of the dictionary. */
   readonly matched: readonly StoredSeries[]
-  /** Of rows among the first `take` of `matched`; `over` has the same ends. Asks nobody. @throws UnreadableHourError */
-  matrix(rows: readonly StoredSeries[], over: TimeRange): StepMatrix
+  /** Of rows among the first `take` of `matched`; `range` has the same ends. Asks nobody. @throws UnreadableHourError */
+  matrix(rows: readonly StoredSeries[], of: { range: TimeRange; asked: readonly Aggregation[] }): StepMatrix
 }
 
 const everySeries = { metricGlobs: [], labelFilters: new Map() }
@@ -62,9 +64,11 @@ export async function openSealedRange(
   return {
     completeThroughMs: reading.completeThroughMs,
     matched,
-    matrix: (some, over) => {
+    matrix: (some, of) => {
+      const matrix = new StepMatrix(some.length, of.range, of.asked)
       const entries = some.map(({ seriesId }) => entryOf.get(seriesId))
-      return matrixOf({ rows: some, over, asked }, { ...reading, entries }, sealed)
+      fill(matrix, { rows: some, asked }, { reading: { ...reading, entries }, sealed })
+      return matrix
     },
   }
 }
@@ -87,16 +91,11 @@ async function loadList(
   return series
 }
 
-function matrixOf(
-  {
-    rows,
-    over,
-    asked,
-  }: { readonly rows: readonly StoredSeries[]; readonly over: TimeRange; readonly asked: ReturnType<typeof hoursOf> },
-  reading: SealedReading,
-  sealed: SealedStore,
-): StepMatrix {
-  const matrix = new StepMatrix(rows.length, over)
+function fill(
+  matrix: StepMatrix,
+  { rows, asked }: { readonly rows: readonly StoredSeries[]; readonly asked: HourSpan },
+  { reading, sealed }: { readonly reading: SealedReading; readonly sealed: SealedStore },
+): void {
   const rowOf = new Map(rows.map(({ seriesId }, row) => [seriesId, row]))
   let [lastId, row] = [-1, -1]
   const find = (seriesId: number): number => {
@@ -108,8 +107,8 @@ function matrixOf(
   }
   const query = {
     seriesIds: rows.map(idOf),
-    fromMs: over.startMs,
-    toMs: over.endMs,
+    fromMs: matrix.range.startMs,
+    toMs: matrix.range.endMs,
     isOrdered: true,
     hours: (seriesId: number, hour: number, columns: Parameters<StepMatrix['addHour']>[2]) =>
       matrix.addHour(find(seriesId), hour * hourMs, columns),
@@ -117,5 +116,4 @@ function matrixOf(
   const sink = (seriesId: number, atMs: number, values: Parameters<StepMatrix['add']>[2]): void =>
     matrix.add(find(seriesId), atMs, values)
   giveOutSealed({ ...asked, seriesIds: query.seriesIds }, { query, reading, sink }, sealed)
-  return matrix
 }

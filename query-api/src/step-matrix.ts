@@ -3,14 +3,15 @@
  * they lie in, exactly: min of mins, max of maxes, sums by the decimal rule (schema/src/decimal-sum.ts), counts added.
  * avg is sum / count of the step; nothing averages averages. count 0 means no data and reads as null.
  *
- * Layout: slot = row * stepCount + step. 28 bytes a slot.
+ * Layout: slot = row * stepCount + step. 28 bytes a slot; less where only some columns are asked for: the others have no
+ * slots, so what is written to them is gone.
  */
 
 import { rollUpHour } from '@minutely/schema/day-block/roll-up-hour'
 import { mergeSums } from '@minutely/schema/decimal-sum'
 import { bitCount, type MinuteColumns, minutesPerHour, wholeHalf } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs, secondsPerMinute } from '@minutely/schema/limits'
-import type { Aggregation } from '@minutely/schema/query-wire'
+import { type Aggregation, aggregations } from '@minutely/schema/query-wire'
 import type { NumberColumn } from './json-bytes.ts'
 import { isHourly, type TimeRange } from './time-range.ts'
 
@@ -31,13 +32,15 @@ export class StepMatrix {
   readonly count: Uint32Array
   readonly #values = { min: 0, max: 0, sum: 0, count: 0 }
 
-  constructor(rowCount: number, range: TimeRange) {
+  /** `asked`: of the others no value may be asked. */
+  constructor(rowCount: number, range: TimeRange, asked: readonly Aggregation[] = aggregations) {
     const slots = rowCount * range.stepCount
+    const column = (isAsked: boolean): Float64Array => new Float64Array(isAsked ? slots : 0)
     this.range = range
     this.rowCount = rowCount
-    this.min = new Float64Array(slots)
-    this.max = new Float64Array(slots)
-    this.sum = new Float64Array(slots)
+    this.min = column(asked.includes('min'))
+    this.max = column(asked.includes('max'))
+    this.sum = column(asked.includes('sum') || asked.includes('avg'))
     this.count = new Uint32Array(slots)
   }
 
@@ -51,31 +54,35 @@ export class StepMatrix {
   /** An hour of a row, all of which lies in the range; none of its minutes has been added. Steps of whole hours are made of hours. */
   addHour(row: number, hourStartMs: number, columns: MinuteColumns): void {
     const { startMs, stepMs, stepCount } = this.range
-    const first = row * stepCount
     if (isHourly(this.range)) {
-      this.#merge(first + Math.floor((hourStartMs - startMs) / stepMs), rollUpHour(columns))
+      this.#merge(row * stepCount + Math.floor((hourStartMs - startMs) / stepMs), rollUpHour(columns))
       return
     }
-    const { seenLow, seenHigh, min, max, sum } = columns
-    const isMinutes = stepMs === minuteMs
-    const hourSlot = first + (hourStartMs - startMs) / minuteMs
-    if (isMinutes) {
-      this.min.set(min, hourSlot)
-      this.max.set(max, hourSlot)
-      this.sum.set(sum, hourSlot)
+    const slot = row * stepCount + (hourStartMs - startMs) / stepMs
+    if (stepMs !== minuteMs) {
+      this.#mergeHour(row, hourStartMs, columns)
+      return
     }
+    if (this.min.length > 0) this.min.set(columns.min, slot)
+    if (this.max.length > 0) this.max.set(columns.max, slot)
+    if (this.sum.length > 0) this.sum.set(columns.sum, slot)
+    const { seenLow, seenHigh } = columns
+    const counts = this.count
+    for (let minute = 0; minute < minutesPerHour; minute++) {
+      counts[slot + minute] = samplesOf(seenLow[minute] as number, seenHigh[minute] as number)
+    }
+  }
+
+  #mergeHour(row: number, hourStartMs: number, { seenLow, seenHigh, min, max, sum }: MinuteColumns): void {
+    const { startMs, stepMs, stepCount } = this.range
     const values = this.#values
     for (let minute = 0; minute < minutesPerHour; minute++) {
-      const [low, high] = [seenLow[minute] as number, seenHigh[minute] as number]
-      const count = low === wholeHalf && high === wholeHalf ? secondsPerMinute : bitCount(low) + bitCount(high)
-      if (isMinutes) this.count[hourSlot + minute] = count
-      else if (count > 0) {
-        values.min = min[minute] as number
-        values.max = max[minute] as number
-        values.sum = sum[minute] as number
-        values.count = count
-        this.#merge(first + Math.floor((hourStartMs - startMs + minute * minuteMs) / stepMs), values)
-      }
+      values.count = samplesOf(seenLow[minute] as number, seenHigh[minute] as number)
+      if (values.count === 0) continue
+      values.min = min[minute] as number
+      values.max = max[minute] as number
+      values.sum = sum[minute] as number
+      this.#merge(row * stepCount + Math.floor((hourStartMs - startMs + minute * minuteMs) / stepMs), values)
     }
   }
 
@@ -91,7 +98,7 @@ export class StepMatrix {
     }
     if (min < (this.min[slot] as number)) this.min[slot] = min
     if (max > (this.max[slot] as number)) this.max[slot] = max
-    this.sum[slot] = mergeSums(this.sum[slot] as number, sum)
+    if (this.sum.length > 0) this.sum[slot] = mergeSums(this.sum[slot] as number, sum)
     this.count[slot] = before + count
   }
 
@@ -139,3 +146,6 @@ export class StepMatrix {
     return picked
   }
 }
+
+const samplesOf = (low: number, high: number): number =>
+  low === wholeHalf && high === wholeHalf ? secondsPerMinute : bitCount(low) + bitCount(high)

@@ -2,6 +2,7 @@
 
 /** Greedy with one point to go back to: linear in practice, never exponential as a regular expression may be. */
 export function matchesGlob(glob: string, name: string): boolean {
+  if (!glob.includes('*')) return glob === name
   let atGlob = 0
   let atName = 0
   let star = -1

@@ -1,8 +1,8 @@
 /**
  * `npm run bench:queries`: how long answers take from sealed hours, beside VictoriaMetrics and Prometheus (queries/query-options.ts). The
- * same questions go to all of them in turns, over a connection each, after a quarter as many to warm up; the first answers are
+ * same questions go to all of them in turns, over a connection each, after as many to warm up; the first answers are
  * compared with what was generated, value by value. Times are of the client, from its request to the last byte; CPU is that of
- * all processes of a server, Postgres' included.
+ * all processes of a server, Postgres' included, less what they take when nobody asks.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -20,6 +20,8 @@ import { startEmbedded } from './start-embedded.ts'
 
 /** Answers of each question that are compared value by value. */
 const checkedCount = 2
+const warmUpCount = 500
+const idleMs = 5_000
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const options = optionsOrExit()
 const interrupted = interruption()
@@ -56,19 +58,23 @@ async function run({ n, only, report }: QueryOptions): Promise<void> {
     `${minutes} series-minutes, ${spanText(shape)}; our blocks have ${(blockBytes / minutes).toFixed(2)} bytes for each`,
   )
   const servers = await startAll(shape, peers)
+  const questions = questionsFor(shape)
+  await warmUp(questions, servers)
+  const idle = await idleRates(servers)
   const phases: Phase[] = []
-  for (const [index, question] of questionsFor(shape).entries()) {
+  for (const [index, question] of questions.entries()) {
     if (only.length > 0 && !only.includes(index + 1)) continue
     for (const variant of variants) {
       await check(question, variant, servers)
-      phases.push(await askAll(question, { variant, n }, servers))
+      phases.push(await askAll(question, { variant, n, idle }, servers))
       say(queryReport(phases.slice(-1)))
     }
   }
   const memory = servers.map((server) => `${server.name} ${(server.residentBytes() / 1e6).toFixed(0)} MB`).join(', ')
+  const idleText = servers.map(({ name }, index) => `${name} ${((idle[index] ?? 0) * 1_000).toFixed(0)}`).join(', ')
   const text = `${queryReport(phases)}
 
-n = ${n}; ${cpus().length} cores, load ${loadavg()[0]?.toFixed(2)} at the end; resident (shared pages counted per process): ${memory}`
+n = ${n}; ${cpus().length} cores, load ${loadavg()[0]?.toFixed(2)} at the end; resident (shared pages counted per process): ${memory}. Idle, subtracted: ${idleText} ms of CPU a second`
   say(`\n${text}`)
   if (report !== undefined) await writeFile(report, `${text}\n`)
   for (const server of servers) server.close()
@@ -123,6 +129,28 @@ async function untilComplete(ours: AskedServer, shape: FleetShape): Promise<void
   }
 }
 
+/** So that what a long-lived process has compiled is compiled: the small questions, of both variants. */
+async function warmUp(questions: readonly Question[], servers: readonly AskedServer[]): Promise<void> {
+  for (let number = 0; number < warmUpCount; number++) {
+    for (const question of [questions[0], questions[2]]) {
+      const asked = question?.ask(20_000 + number)
+      if (asked === undefined) continue
+      for (const [index, server] of servers.entries()) {
+        await server.ask(index === 0 ? asked.ours(variants[number % 2] ?? 'one') : asked.peers)
+      }
+    }
+  }
+}
+
+/** What each server takes while nobody asks it anything, s a second. */
+async function idleRates(servers: readonly AskedServer[]): Promise<number[]> {
+  const before = servers.map((server) => server.cpuS())
+  const startedMs = performance.now()
+  await delay(idleMs)
+  const tookS = (performance.now() - startedMs) / 1_000
+  return servers.map((server, index) => (server.cpuS() - (before[index] ?? 0)) / tookS)
+}
+
 async function check(question: Question, variant: Variant, servers: readonly AskedServer[]): Promise<void> {
   for (let number = 0; number < checkedCount; number++) {
     const asked = question.ask(number)
@@ -142,15 +170,18 @@ async function check(question: Question, variant: Variant, servers: readonly Ask
 
 async function askAll(
   question: Question,
-  { variant, n }: { readonly variant: Variant; readonly n: number },
+  { variant, n, idle }: { readonly variant: Variant; readonly n: number; readonly idle: readonly number[] },
   servers: readonly AskedServer[],
 ): Promise<Phase> {
-  const warmUp = Math.ceil(n / 4)
   const tookMs = servers.map((): number[] => [])
   const bytes = servers.map(() => 0)
   let before: number[] = []
-  for (let number = -warmUp; number < n; number++) {
-    if (number === 0) before = servers.map((server) => server.cpuS())
+  let startedMs = 0
+  for (let number = -n; number < n; number++) {
+    if (number === 0) {
+      before = servers.map((server) => server.cpuS())
+      startedMs = performance.now()
+    }
     // Other questions for each variant: a peer may remember an answer.
     const asked = question.ask(number + 10_000 * variants.indexOf(variant))
     for (const [index, server] of servers.entries()) {
@@ -162,8 +193,10 @@ async function askAll(
       bytes[index] = (bytes[index] ?? 0) + answer.body.length
     }
   }
+  const tookS = (performance.now() - startedMs) / 1_000
   const asked = servers.map((server, index): AskedFigures => {
-    const cpuMs = ((server.cpuS() - (before[index] ?? 0)) * 1_000) / n
+    const cpuS = server.cpuS() - (before[index] ?? 0) - (idle[index] ?? 0) * tookS
+    const cpuMs = Math.max(0, cpuS * 1_000) / n
     const name = index === 0 ? `${server.name}, ${variant}` : server.name
     return { name, tookMs: tookMs[index] ?? [], cpuMs, bytes: (bytes[index] ?? 0) / n }
   })

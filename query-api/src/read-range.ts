@@ -28,6 +28,8 @@
  *   two answers with the same series the one with more samples counts (merge-parts.ts).
  *
  * read-range.pg.test.ts moves a minute at every point of this order.
+ *
+ * A range that is final and sealed is read in one snapshot, and this order has nothing left to say of it (sealed-range.ts).
  */
 import type { LiveReader } from '@minutely/lib/live/live-channel'
 import type { RecentRing, RingSeries } from '@minutely/lib/recent-ring/recent-ring'

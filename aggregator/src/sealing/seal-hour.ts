@@ -12,6 +12,9 @@
  * are written by the one sealer, on the connection that makes it the only one (seal-transaction.ts), and by imports of history, which hold
  * the hour's lock and leave an hour alone while its state is `sealing` (import-hours.ts).
  *
+ * Readers take the row of `hour_seal` for the version of its hour's blocks (query-api/src/sealed-cache.ts): no block may change, or go,
+ * unless that row changes before it or with it.
+ *
  * Locks: 1 and 3 wait 200 ms at most. Dropping a partition locks the whole table `minute`, so it is the last statement of 3; when readers
  * do not make room in time, it is tried again after a pause that grows, with jitter.
  */

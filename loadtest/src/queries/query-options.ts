@@ -7,7 +7,7 @@ Asks an embedded process, VictoriaMetrics and, where it is at hand, Prometheus t
 prints latency, CPU and bytes of each, as ratios to VictoriaMetrics. All of it on loopback, in a temporary folder. Linux only.
 
   --servers, --metrics, --hours  the minutes there are, of each metric of each server
-  --n                            how often each question is asked, after a quarter of it to warm up
+  --n                            how often each question is asked, after as many to warm up
   --data                         a folder to prepare the minutes in, or where they are already; it is kept
   --skip                         prometheus, or victoria-metrics,prometheus for none
   --only                         numbers of the questions, for example 1,4

@@ -69,7 +69,8 @@ export async function readMetric(question: MetricQuestion, deps: MetricDeps): Pr
   try {
     if (quantiles.length > 0) {
       const all = await read(candidates, range)
-      const chosen = rank(candidates, { totals: totalsOf(all), order }).slice(0, limit)
+      const totals = order.by === 'serverId' ? all : totalsOf(all)
+      const chosen = rank(candidates, { totals, order }).slice(0, limit)
       return answer(
         pickRows(candidates, chosen),
         all.pick(chosen),
@@ -152,13 +153,13 @@ export function rank(rows: readonly StoredSeries[], by: { totals: StepMatrix; or
 
 /** Per step, over the series that have data there; linear between the two nearest ranks. */
 export function quantileColumn(matrix: StepMatrix, quantile: number): QuantileColumn {
+  const { rowCount, sum, count: samples } = matrix
   const { stepCount } = matrix.range
-  const present = new Float64Array(matrix.rowCount)
+  const present = new Float64Array(rowCount)
   const avg = Array.from({ length: stepCount }, (_, step) => {
     let count = 0
-    for (let row = 0; row < matrix.rowCount; row++) {
-      const value = matrix.value('avg', row * stepCount + step)
-      if (value !== null) present[count++] = value
+    for (let slot = step; slot < samples.length; slot += stepCount) {
+      if (samples[slot] !== 0) present[count++] = (sum[slot] as number) / (samples[slot] as number)
     }
     if (count === 0) return null
     const sorted = present.subarray(0, count).sort()

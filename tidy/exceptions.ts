@@ -53,9 +53,11 @@ export const importable: Readonly<Record<string, readonly string[]>> = {
   'all-in-one': ['config', 'service', 'progress'],
 }
 
-/** Folders whose files may import anything of a service, and why. */
+/** Folders (or files) whose files may import anything of a service, and why. */
 export const insideServices: Exceptions = {
   'loadtest/src/simulation/':
     'runs the cores of the services with faulty things around them, in one thread and virtual time',
+  'all-in-one/test/sealed-memory.pg.test.ts':
+    'changes sealed hours in each way there is, imports, late data, the sealer, retention, with what tests of those use',
   'loadtest/src/queries/': 'writes millions of minutes as the sealer does, without the hours that sealing them takes',
 }

@@ -3,7 +3,7 @@ import type { Pool } from '@minutely/lib/postgres/pool'
 import type { Retention } from '../retention.ts'
 import { hourOf } from './hour-locks.ts'
 import { readClasses } from './retention-classes.ts'
-import { listTierPartitions } from './tier-partitions.ts'
+import { listTierPartitions, type TierPartition } from './tier-partitions.ts'
 import { hourTable } from './tier-table.ts'
 
 const hoursPerDay = 24
@@ -20,8 +20,8 @@ export async function dropExpired(pool: Pool, retention: Retention, nowMs: numbe
   })
   // Minutes first: where both are due, no reader finds minutes without their hours.
   const isHour = ({ table }: (typeof expired)[number]): number => Number(table === hourTable)
-  const names = expired.toSorted((a, b) => isHour(b) - isHour(a)).map(({ name }) => name)
-  for (const name of names) await pool.query(`drop table if exists ${name}`)
+  const dropped = expired.toSorted((a, b) => isHour(b) - isHour(a))
+  for (const partition of dropped) await drop(pool, partition)
   const left = partitions.filter((one) => !expired.includes(one))
   await forgetSeals(
     pool,
@@ -32,7 +32,22 @@ export async function dropExpired(pool: Pool, retention: Retention, nowMs: numbe
   )
   const oldestHour = Math.min(...left.map(({ fromHour }) => fromHour), nowHour)
   await pool.query('delete from sealed_count where hour < $1', [oldestHour])
-  return names
+  return dropped.map(({ name }) => name)
+}
+
+/**
+ * Blocks of hours that stay sealed may be dropped, where other classes are kept for longer. Readers keep blocks for as long as the row of their
+ * hour is the same (query-api/src/sealed-cache.ts): so it is written anew, in the same transaction, and first, as sealers and flushes do.
+ */
+async function drop(pool: Pool, { name, table, fromHour, toHour }: TierPartition): Promise<void> {
+  const renewed =
+    table === hourTable
+      ? `update hour_seal set tried_at = tried_at from (
+           select hour from hour_seal where hour >= ${fromHour} and hour < ${toHour} order by hour for update) as locked
+         where hour_seal.hour = locked.hour; `
+      : ''
+  // One string is one transaction.
+  await pool.query(`${renewed}drop table if exists ${name}`)
 }
 
 /** An hour's row of hour_seal goes with the last of its blocks: as long as there is one, writers must know of it. */

@@ -241,6 +241,8 @@ describe('latest values', () => {
     assert.deepEqual(answer.series[0]?.minutesBack, [0, 0, 0, 0, 0, 0, 0])
     assert.deepEqual(answer.series[1]?.max, Array(7).fill(null))
     assert.equal(answer.series[0]?.min, undefined)
+    const text = await (await api.get('/v1/latest?metricId=system.*&minutes=3')).text()
+    assert.equal(text, JSON.stringify(JSON.parse(text)))
   })
 
   it('look back as far as they are told', async () => {

@@ -9,7 +9,7 @@ import type { QueryConfig } from './config.ts'
 import { encodeLatest, latestEtag } from './latest-answer.ts'
 import { listAllMetrics, metricListParameters, readMetricListQuestion } from './metrics-list.ts'
 import { Parameters } from './parameters.ts'
-import { type AnswerFormat, answerFormats, gather } from './range-answer.ts'
+import { type AnswerFormat, answerFormats } from './range-answer.ts'
 import { type RouteDeps, signalOf } from './range-routes.ts'
 import { latestParameters, readLatest, readLatestQuestion } from './read-latest.ts'
 import { readSummary } from './read-summary.ts'
@@ -23,7 +23,7 @@ type MetricRequest = FastifyRequest<{ Params: { metricId: string } }>
 /** How an answer becomes text. */
 interface Encoding<A> {
   readonly etag: (answer: A, format: AnswerFormat) => string
-  readonly encode: (answer: A, format: AnswerFormat) => Iterable<string>
+  readonly encode: (answer: A, format: AnswerFormat) => Iterable<string | Buffer>
 }
 
 export function registerFleetRoutes(app: FastifyInstance, config: QueryConfig, deps: RouteDeps): void {
@@ -36,7 +36,7 @@ export function registerFleetRoutes(app: FastifyInstance, config: QueryConfig, d
     { etag, encode }: Encoding<A>,
   ): FastifyReply => {
     const format = chooseFormat(exchange.request.headers.accept, answerFormats)
-    const pieces = () => gather(encode(answer, format))
+    const pieces = () => encode(answer, format)
     const sent = { format, etag: etag(answer, format), pieces, release: () => answer.release() }
     return sendAnswer(exchange, sent, { clock, answerTimeoutMs: config.answerTimeoutMs })
   }

@@ -15,7 +15,7 @@ const wholeMax = 1e15
 const [zero, minus, point, comma, opening, closing] = [48, 45, 46, 44, 91, 93]
 
 export interface NumberColumn {
-  readonly values: Float64Array | Uint32Array
+  readonly values: Float64Array | Uint32Array | Uint8Array
   readonly counts: Uint32Array
   readonly divided: boolean
 }

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto'
 import { minuteMs } from '@minutely/schema/limits'
 import { unitOf } from '@minutely/schema/metric-unit'
 import type { SeriesRef } from '@minutely/schema/series-identity'
-import { type AnswerFormat, csvField } from './range-answer.ts'
+import { JsonBytes } from './json-bytes.ts'
+import { type AnswerFormat, csvField, gather, pieceBytes } from './range-answer.ts'
 import type { LatestAnswer } from './read-latest.ts'
 
 export function latestEtag(answer: LatestAnswer, format: AnswerFormat): string {
@@ -17,27 +18,33 @@ export function latestEtag(answer: LatestAnswer, format: AnswerFormat): string {
   return `W/"${hash.digest('base64url').slice(0, 22)}"`
 }
 
-export function* encodeLatest(answer: LatestAnswer, format: AnswerFormat): Generator<string> {
-  if (format === 'application/json') yield* jsonPieces(answer)
-  else if (format === 'text/csv') yield* csvPieces(answer)
-  else yield* ndjsonPieces(answer)
+export function encodeLatest(answer: LatestAnswer, format: AnswerFormat): Iterable<string | Buffer> {
+  if (format === 'application/json') return jsonPieces(answer)
+  return gather(format === 'text/csv' ? csvPieces(answer) : ndjsonPieces(answer))
 }
 
 function headOf({ completeThroughMs, startMs, endMs }: LatestAnswer) {
   return { completeThroughMs, startMs, endMs }
 }
 
-function* jsonPieces(answer: LatestAnswer): Generator<string> {
+function* jsonPieces(answer: LatestAnswer): Generator<Buffer> {
   const { servers, series, values, minutesBack, aggregations } = answer
-  yield `${JSON.stringify({ ...headOf(answer), servers }).slice(0, -1)},"series":[`
+  const out = new JsonBytes(Math.min(pieceBytes, 1_024 + servers.length * 32))
+  out.text(`${JSON.stringify({ ...headOf(answer), servers }).slice(0, -1)},"series":[`)
   for (const [index, { metricId, labels }] of series.entries()) {
-    const column = <T>(of: (slot: number) => T): T[] => servers.map((_, server) => of(index * servers.length + server))
-    const columns: Record<string, unknown> = { metricId, labels, unit: unitOf(metricId) }
-    columns['minutesBack'] = column((slot) => (values.count[slot] === 0 ? null : minutesBack[slot]))
-    for (const aggregation of aggregations) columns[aggregation] = column((slot) => values.value(aggregation, slot))
-    yield (index === 0 ? '' : ',') + JSON.stringify(columns)
+    const slots = { at: index * servers.length, count: servers.length }
+    const identity = JSON.stringify({ metricId, labels, unit: unitOf(metricId) })
+    out.text(`${index === 0 ? '' : ','}${identity.slice(0, -1)},"minutesBack":`)
+    out.numbers({ values: minutesBack, counts: values.count, divided: false }, slots)
+    for (const aggregation of aggregations) {
+      out.text(`,"${aggregation}":`)
+      out.numbers(values.numbers(aggregation), slots)
+    }
+    out.text('}')
+    if (out.length >= pieceBytes) yield out.take()
   }
-  yield ']}'
+  out.text(']}')
+  yield out.take()
 }
 
 /** Of each series, server by server; those without a value are left out. */

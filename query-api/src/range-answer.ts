@@ -165,7 +165,7 @@ export function csvField(text: string): string {
 }
 
 /** A write to the socket below this many bytes, or characters, costs more than it carries. */
-const pieceBytes = 131_072
+export const pieceBytes = 131_072
 const pieceCharactersMin = 65_536
 
 /** Into pieces worth a write. */

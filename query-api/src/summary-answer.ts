@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto'
 import { unitOf } from '@minutely/schema/metric-unit'
 import type { Aggregation, MetricSummaryAnswer } from '@minutely/schema/query-wire'
 import type { DistributionColumns } from './distribution.ts'
-import { type AnswerFormat, provisionalFromMs } from './range-answer.ts'
+import { type AnswerFormat, gather, provisionalFromMs } from './range-answer.ts'
 import type { Columns, StepSummary } from './step-summary.ts'
 import type { SummaryQuestion } from './summary-question.ts'
 
@@ -33,10 +33,9 @@ export function summaryEtag(answer: SummaryAnswer, format: AnswerFormat): string
   return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
 }
 
-export function* encodeSummary(answer: SummaryAnswer, format: AnswerFormat): Generator<string> {
-  if (format === 'application/json') yield JSON.stringify(shapeOf(answer))
-  else if (format === 'text/csv') yield* csvLines(answer)
-  else yield* ndjsonLines(answer)
+export function encodeSummary(answer: SummaryAnswer, format: AnswerFormat): Iterable<string> {
+  if (format === 'application/json') return [JSON.stringify(shapeOf(answer))]
+  return gather(format === 'text/csv' ? csvLines(answer) : ndjsonLines(answer))
 }
 
 function headOf({ question, completeThroughMs, matchedSeriesCount, matchedServerCount }: SummaryAnswer) {

@@ -87,11 +87,11 @@ it('an import into a sealed hour is in the next answer, also where the hour has 
 
   // Into gaps of b: its block is written anew, in place, and there are no rows.
   await bring(points('b', { from: 60, count: 90 }))
-  assert.deepEqual([(await sealStates(pool))[0], await hotRows(pool)], ['sealed, dirty', -1])
+  assert.deepEqual([(await sealStates(pool))[0], await hotRows(pool)], ['sealed', -1])
   const once = await ask()
   assertAllChanged(sealed, once)
 
-  // The row of hour_seal is dirty already and is not touched.
+  // What was asked in between is remembered, too.
   await bring(points('b', { from: 1_000, count: 200 }))
   const twice = await ask()
   assertAllChanged(once, twice)

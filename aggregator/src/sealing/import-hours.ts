@@ -6,8 +6,8 @@
  *   rows of a series  they win over its block, so what is added has to go there: left to the caller, too
  *   anything else     its block is written, or written anew with what it has not seen; the hour counts as sealed from then on
  *
- * The hour is dirty afterwards: rows of other series that are there already must be packed before they are dropped, and a sealer that
- * keeps more than blocks has something to do.
+ * The hour is dirty afterwards where there are rows of it: those of other series must be packed before they are dropped. Its row of hour_seal
+ * is written anew in any case, so that whoever remembers its blocks asks again.
  */
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import type { MinuteColumns } from '@minutely/schema/hour-block/minute-columns'
@@ -52,7 +52,7 @@ export async function writeHistory<S extends HistorySeries>(
   const states = await readStates(client, numbers)
   const partitions = new Set((await listMinutePartitions(client)).map(hourOf))
   const left: HistoryHour<S>[] = []
-  const written: number[] = []
+  const written: { hour: number; hasRows: boolean }[] = []
   let added = 0
   for (const { hour, series } of hours) {
     const isSealing = states.get(hour) === 'sealing'
@@ -69,7 +69,7 @@ export async function writeHistory<S extends HistorySeries>(
     if (result.packed.length === 0) continue
     const { leftOut } = await writer.write(client, { hour, packed: result.packed, existing })
     for (const [seriesId, count] of result.added) if (!leftOut.has(seriesId)) added += count
-    written.push(hour)
+    written.push({ hour, hasRows: partitions.has(hour) })
   }
   await markSealed(client, written)
   return { added, left }
@@ -122,12 +122,16 @@ async function readHotSeries(
 }
 
 /** Never tried before: an hour that has rows is packed as soon as its turn comes. */
-async function markSealed(client: PoolClient, hours: readonly number[]): Promise<void> {
-  if (hours.length === 0) return
+async function markSealed(
+  client: PoolClient,
+  written: readonly { readonly hour: number; readonly hasRows: boolean }[],
+): Promise<void> {
+  if (written.length === 0) return
   await client.query(
     `insert into hour_seal (hour, state, dirty, tried_at, rolled)
-     select hour, 'sealed', true, to_timestamp(0), true from unnest($1::integer[]) as hour order by hour
-     on conflict (hour) do update set dirty = true where not hour_seal.dirty`,
-    [hours],
+     select hour, 'sealed', has_rows, to_timestamp(0), true
+     from unnest($1::integer[], $2::boolean[]) as written (hour, has_rows) order by hour
+     on conflict (hour) do update set dirty = hour_seal.dirty or excluded.dirty`,
+    [written.map(({ hour }) => hour), written.map(({ hasRows }) => hasRows)],
   )
 }

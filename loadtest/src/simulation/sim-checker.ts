@@ -120,7 +120,7 @@ class LostSamples {
       if (record.reason === 'rewound') return gap.reason === 'rewound'
       // Of a log that began anew all from the position on is gone, whatever retention had dropped of it before.
       if (gap.reason === 'rewound') return gap.fromPosition <= record.position
-      // Not held yet (ARCHITECTURE.md): the gap begins where the log before it was read to, when what that was known by is dropped too.
+      // Not held yet (docs/not-held.md): the gap begins where the log before it was read to, when what that was known by is dropped too.
       const isNext = this.#begunAnew.has(nameOf(record))
       return (gap.fromPosition <= record.position || isNext) && record.position < gap.toPosition
     }

@@ -46,7 +46,7 @@ export async function readSealings(logFiles: readonly string[]): Promise<Sealing
         hours.add(hourAt)
         times++
       }
-      const names = /"dropped":\[([^\]]+)\].*"dropped hours past the retention"/.exec(line)?.[1]
+      const names = /"dropped":\[([^\]]+)\].*"dropped what is past the retention"/.exec(line)?.[1]
       dropped += names?.split(',').length ?? 0
     }
   }

@@ -4,6 +4,7 @@
  * nothing is vacuumed: freezing and counting rows that are about to be dropped would write them once more.
  */
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
+import { dropBriefly } from './drop-briefly.ts'
 
 const hourMs = 3_600_000
 /** Postgres: a relation of that name exists. Two processes may make the same one. */
@@ -46,7 +47,7 @@ export class MinutePartitions {
       if (hourStartMs + hourMs > instantMs) continue
       const name = minutePartitionName(hourStartMs)
       // Another process may have sealed it meanwhile.
-      await this.#pool.query(`drop table if exists ${name}`)
+      if (!(await dropBriefly(this.#pool, `drop table if exists ${name}`))) continue
       this.#known.delete(hourStartMs)
       dropped.push(name)
     }

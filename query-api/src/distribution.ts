@@ -60,12 +60,14 @@ export class NestingDistribution implements Distribution {
     const none = steps.map(() => 0)
     if (this.#min > this.#max) return { bounds: [], counts: [], below: none, above: none }
     const isZero = this.#min === 0 && this.#max === 0
-    const bucketCount = this.#bucketOf(this.#max) - this.#first + 1
+    const low = this.#bucketOf(this.#min)
+    const bucketCount = this.#bucketOf(this.#max) - low + 1
+    const before = low - this.#first
     const width = isZero ? 1 : 2 ** this.#exponent
     return {
-      bounds: Array.from({ length: bucketCount + 1 }, (_, bucket) => (this.#first + bucket) * width),
+      bounds: Array.from({ length: bucketCount + 1 }, (_, bucket) => (low + bucket) * width),
       counts: Array.from({ length: bucketCount }, (_, bucket) =>
-        steps.map((step) => this.#counts[step * this.#bucketsMax + bucket] as number),
+        steps.map((step) => this.#counts[step * this.#bucketsMax + before + bucket] as number),
       ),
       below: none,
       above: none,
@@ -87,9 +89,12 @@ export class NestingDistribution implements Distribution {
     const finest = largest === 0 ? exponentMin : Math.floor(Math.log2(largest)) + finestExponent
     this.#exponent = Math.max(this.#exponent, finest)
     while (this.#bucketOf(this.#max) - this.#bucketOf(this.#min) >= this.#bucketsMax) this.#exponent++
-    this.#first = this.#bucketOf(this.#min)
-    const isSame = this.#first === firstBefore && this.#exponent === exponentBefore
-    if (!isFirst && !isSame) this.#regroup(firstBefore, this.#exponent - exponentBefore)
+    const [low, high] = [this.#bucketOf(this.#min), this.#bucketOf(this.#max)]
+    const fits = low >= firstBefore && high < firstBefore + this.#bucketsMax
+    if (!isFirst && fits && this.#exponent === exponentBefore) return
+    // Half of the room on each side: values that fall or rise all the time are regrouped a few times, not for each bucket.
+    this.#first = low - Math.floor((this.#bucketsMax - (high - low + 1)) / 2)
+    if (!isFirst) this.#regroup(firstBefore, this.#exponent - exponentBefore)
   }
 
   #regroup(firstBefore: number, doublings: number): void {
@@ -98,7 +103,7 @@ export class NestingDistribution implements Distribution {
     const factor = 2 ** Math.min(doublings, shiftMax)
     for (let bucket = 0; bucket < bucketsMax; bucket++) {
       const target = Math.floor((firstBefore + bucket) / factor) - this.#first
-      // Those beyond are still empty.
+      // Those beyond are empty.
       if (target < 0 || target >= bucketsMax) continue
       for (let row = 0; row < counts.length; row += bucketsMax) {
         counts[row + target] = (counts[row + target] as number) + (this.#counts[row + bucket] as number)

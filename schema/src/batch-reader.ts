@@ -9,6 +9,7 @@ import type { SampleBatch, SampleBlock } from './sample-codec.ts'
 
 /** 49 bits, exact in a double; instants take 42. */
 const varintBytesMax = 7
+const intMin = -(2 ** 31)
 const intMax = 2 ** 31 - 1
 
 class Cursor {
@@ -35,7 +36,7 @@ class Cursor {
 
   int(): number {
     const value = this.long()
-    return Math.abs(value) <= intMax ? value : Number.NaN
+    return value >= intMin && value <= intMax ? value : Number.NaN
   }
 
   /** A view. */

@@ -21,6 +21,8 @@ export type RefusalReason =
   | 'time-invalid'
   | 'time-in-future'
   | 'time-too-old'
+  /** The hour tier has their hour, of which retention has dropped the minutes: a part of them would not be the hour. */
+  | 'minutes-dropped'
 
 export interface Refusal {
   readonly reason: RefusalReason

@@ -130,11 +130,14 @@ class FileImport {
     for (const [index, part] of parts.entries()) {
       if (index < partsDone) continue
       const count = part.series.reduce((sum, { from, to }) => sum + to - from, 0)
-      await this.#deps.storePart(part, (tx, added) =>
+      await this.#deps.storePart(part, (tx, { added, expired }) =>
         ledger.partStored(
           tx,
           { end, fromMs, throughMs, partsDone: index + 1, seriesPerPart },
-          { ...createTotals(), added, known: count - added },
+          {
+            ...createTotals(),
+            ...{ added, known: count - added - expired, refused: expired === 0 ? {} : { 'minutes-dropped': expired } },
+          },
         ),
       )
       onProgress(this.#totals())

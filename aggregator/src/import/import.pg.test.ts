@@ -173,6 +173,27 @@ describe('an import', () => {
   })
 })
 
+describe('minutes that retention has dropped', () => {
+  it('are left out where the hour tier has their hour, and counted as that', async () => {
+    const { pool } = await createTestDatabase()
+    const owner = new SealingOwner(pool)
+    await owner.store(wholeHour, hourAtMs + 100 * hourMs)
+    const sealer = createTestSealer(pool)
+    await sealer.look()
+    await sealer.stop()
+    const later = hourAtMs + 90 * hourMs
+    assert.notDeepEqual(await owner.dropExpired({}, later), [])
+    const hours = await storedHours(pool)
+    // The retention was raised, and they are brought back from elsewhere.
+    const points = pointsOf(wholeHour)
+    const run = { config: { retentionHours: 9_600 }, clock: new VirtualClock(later) }
+    const { totals } = await importInto(pool, { args: [writeHistory(victoriaLines(points))], ...run })
+    assert.deepEqual([totals.added, totals.known, totals.read], [0, 0, sumOf(totals)])
+    assert.deepEqual(totals.refused, { 'minutes-dropped': totals.read - totals.duplicate - totals.conflict })
+    assert.deepEqual(await storedHours(pool), hours)
+  })
+})
+
 describe('an import that ends anywhere', () => {
   const small = { memoryBytesMax: 1_000 }
   class Ended extends Error {}

@@ -51,7 +51,14 @@ export interface PartBounds {
 }
 
 /** Writes the ledger within the transaction. @returns what to call when it has committed. */
-export type KeepLedger = (client: PoolClient, added: number) => Promise<() => void>
+export type KeepLedger = (client: PoolClient, stored: StoredPart) => Promise<() => void>
+
+export interface StoredPart {
+  /** Seconds that were new to the store. */
+  readonly added: number
+  /** Seconds that were left out: retention has dropped the minutes of their hours. */
+  readonly expired: number
+}
 
 /** A day's partition of blocks that is there. */
 const missingPartitionCode = '23514'
@@ -110,7 +117,7 @@ async function attemptPart(
       const added = written.added + rows
       await touch(part, deps)
       if (added > 0) await voidRingOf(part, bounds, client)
-      const commit = await keepLedger(client, added)
+      const commit = await keepLedger(client, { added, expired: written.expired })
       await reached('ledger')
       return { added, commit }
     })

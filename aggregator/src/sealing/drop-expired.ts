@@ -1,5 +1,6 @@
 /** Retention of the sealed tiers: partitions of each class are dropped when all of them is older than the class is kept. */
 import type { Pool } from '@minutely/lib/postgres/pool'
+import { dropBriefly } from '../drop-briefly.ts'
 import type { Retention } from '../retention.ts'
 import { hourOf } from './hour-locks.ts'
 import { readClasses } from './retention-classes.ts'
@@ -20,9 +21,11 @@ export async function dropExpired(pool: Pool, retention: Retention, nowMs: numbe
   })
   // Minutes first: where both are due, no reader finds minutes without their hours.
   const isHour = ({ table }: (typeof expired)[number]): number => Number(table === hourTable)
-  const dropped = expired.toSorted((a, b) => isHour(b) - isHour(a))
-  for (const partition of dropped) await drop(pool, partition)
-  const left = partitions.filter((one) => !expired.includes(one))
+  const dropped: TierPartition[] = []
+  for (const partition of expired.toSorted((a, b) => isHour(b) - isHour(a))) {
+    if (await drop(pool, partition)) dropped.push(partition)
+  }
+  const left = partitions.filter((one) => !dropped.includes(one))
   await forgetSeals(
     pool,
     left.filter(({ table }) => table === hourTable).map(({ fromHour }) => fromHour),
@@ -39,15 +42,14 @@ export async function dropExpired(pool: Pool, retention: Retention, nowMs: numbe
  * Blocks of hours that stay sealed may be dropped, where other classes are kept for longer. Readers keep blocks for as long as the row of their
  * hour is the same (query-api/src/sealed-cache.ts): so it is written anew, in the same transaction, and first, as sealers and flushes do.
  */
-async function drop(pool: Pool, { name, table, fromHour, toHour }: TierPartition): Promise<void> {
+function drop(pool: Pool, { name, table, fromHour, toHour }: TierPartition): Promise<boolean> {
   const renewed =
     table === hourTable
       ? `update hour_seal set tried_at = tried_at from (
            select hour from hour_seal where hour >= ${fromHour} and hour < ${toHour} order by hour for update) as locked
          where hour_seal.hour = locked.hour; `
       : ''
-  // One string is one transaction.
-  await pool.query(`${renewed}drop table if exists ${name}`)
+  return dropBriefly(pool, `${renewed}drop table if exists ${name}`)
 }
 
 /** An hour's row of hour_seal goes with the last of its blocks: as long as there is one, writers must know of it. */

@@ -37,6 +37,8 @@ export interface HistoryHour<S extends HistorySeries> {
 export interface WrittenHistory<S extends HistorySeries> {
   /** Seconds that were new. */
   readonly added: number
+  /** Of hours that the hour tier has, and of which retention has dropped the minutes: left out. */
+  readonly expired: number
   readonly left: readonly HistoryHour<S>[]
 }
 
@@ -46,14 +48,14 @@ export async function writeHistory<S extends HistorySeries>(
   hours: readonly HistoryHour<S>[],
   { packer, writer }: { readonly packer: SlicePacker; readonly writer: TierWriter },
 ): Promise<WrittenHistory<S>> {
-  if (hours.length === 0) return { added: 0, left: [] }
+  if (hours.length === 0) return { added: 0, expired: 0, left: [] }
   const numbers = hours.map(({ hour }) => hour)
   await holdHours(client, numbers)
   const states = await readStates(client, numbers)
   const partitions = new Set((await listMinutePartitions(client)).map(hourOf))
   const left: HistoryHour<S>[] = []
   const written: { hour: number; hasRows: boolean }[] = []
-  let added = 0
+  let [added, expired] = [0, 0]
   for (const { hour, series } of hours) {
     const isSealing = states.get(hour) === 'sealing'
     const withRows = isSealing || !partitions.has(hour) ? new Set<number>() : await readHotSeries(client, hour, series)
@@ -68,11 +70,14 @@ export async function writeHistory<S extends HistorySeries>(
     const result = packAll(inBlocks, existing, packer)
     if (result.packed.length === 0) continue
     const { leftOut } = await writer.write(client, { hour, packed: result.packed, existing })
-    for (const [seriesId, count] of result.added) if (!leftOut.has(seriesId)) added += count
+    for (const [seriesId, count] of result.added) {
+      if (leftOut.has(seriesId)) expired += count
+      else added += count
+    }
     written.push({ hour, hasRows: partitions.has(hour) })
   }
   await markSealed(client, written)
-  return { added, left }
+  return { added, expired, left }
 }
 
 function packAll(

@@ -146,6 +146,20 @@ describe('classes of retention', () => {
     await sealer.stop()
   })
 
+  it('wait for a reader briefly when they are to be dropped, and are dropped the next time', async () => {
+    const { pool, owner, sealer, config } = await createSealed()
+    await sealer.stop()
+    const reader = await pool.connect()
+    await reader.query('begin')
+    // Of another hour of the class, but of the same table.
+    await reader.query('select count(*) from hour_block where hour = $1', [hour + 1])
+    assert.deepEqual(await owner.dropExpired(config, hourAtMs + 7 * hourMs), [])
+    assert.deepEqual(await blocksByClass(pool), { 0: 'c', 1: 'a', 2: 'b' })
+    await reader.query('rollback')
+    reader.release()
+    assert.deepEqual(await owner.dropExpired(config, hourAtMs + 7 * hourMs), ['hour_block_c1_2027011509_1h'])
+  })
+
   it('take new durations at once, and new patterns for what is sealed from then on', async () => {
     const { pool, owner, sealer, retention } = await createSealed()
     await sealer.stop()

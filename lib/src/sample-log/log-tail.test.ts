@@ -40,3 +40,18 @@ test('a read is bounded in bytes but takes at least one record', () => {
   assert.deepEqual(positions(tail, 1, 20), [1, 2])
   assert.deepEqual(positions(tail, 1, 1), [1])
 })
+
+test('counts what a record comes with decoded, lists included: each may be one of its own', () => {
+  const tail = new LogTail(100_000)
+  const section = { tenantId: 'default', serverId: 'a', startMs: 0, stepMs: 1_000, slotCount: 1 }
+  const sections = Array.from({ length: 4 }, () => ({
+    ...section,
+    series: Buffer.alloc(10_000),
+    values: Buffer.alloc(2_000),
+  }))
+  tail.push({ ...record(1), sections })
+  assert.ok(tail.bytes >= 48_000, `${tail.bytes} bytes`)
+  tail.push({ ...record(2), sections })
+  assert.deepEqual(positions(tail, 1), [])
+  assert.deepEqual(positions(tail, 2), [2])
+})

@@ -53,9 +53,13 @@ export class LogTail {
   }
 }
 
-/** Objects of a section, and a matrix that it shares with nobody. Its list is the collector's cache's. */
-const sectionBytes = 300
+/** Objects of a section. */
+const sectionBytes = 1_000
 
 function bytesOf({ payload, sections = [] }: LogRecord): number {
-  return sections.reduce((bytes, { values }) => bytes + values.byteLength + sectionBytes, payload.length)
+  // Lists may be shared, with the collector's cache and with each other, or each may be one of its own: a stranger decides.
+  return sections.reduce(
+    (bytes, { series, values }) => bytes + series.byteLength + values.byteLength + sectionBytes,
+    payload.length,
+  )
 }

@@ -13,7 +13,7 @@ test('hours sealed, sealed again and dropped are counted over the logs of all pr
   const [eight, nine] = ['2026-11-21T08:00:00.000Z', '2026-11-21T09:00:00.000Z']
   const dropped = JSON.stringify({
     dropped: ['minute_2026112105', 'minute_2026112106'],
-    msg: 'dropped hours past the retention',
+    msg: 'dropped what is past the retention',
   })
   const busy = JSON.stringify({ hourAt: eight, outcome: 'busy', msg: 'an hour is not sealed yet; it is tried again' })
   const files = [join(folder, 'one.log'), join(folder, 'other.log')]

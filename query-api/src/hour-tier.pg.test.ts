@@ -141,6 +141,14 @@ describe('shorter steps where only hours are left', () => {
     assert.equal(none.status, 200)
   })
 
+  it('are empty, not refused, where the hour has minutes but the range has none', async () => {
+    const after = `from=${at(2) + 35 * minuteMs}&to=${at(2) + 45 * minuteMs}&stepMs=60000`
+    for (const path of ['/v1/servers/web-2/series', '/v1/metrics/load/series']) {
+      const answer = await api.get(`${path}?${after}`)
+      assert.equal(answer.status, 200, await answer.text())
+    }
+  })
+
   it('of a day block that cannot be read are 500, with its series', async () => {
     await api.pool.query("update day_block set block = '\\x63'")
     const answer = await api.get(questions[0] ?? '')

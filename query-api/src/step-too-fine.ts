@@ -18,10 +18,22 @@ export async function assertStepHasData(
   const fromMs = Math.floor(range.startMs / hourMs) * hourMs
   const toMs = Math.ceil(range.endMs / hourMs) * hourMs
   let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  await session.readHourTier({ seriesIds, fromMs, toMs, minutesFromMs: Number.POSITIVE_INFINITY }, (_, atMs) => {
+  const add = (atMs: number): void => {
     firstMs = Math.min(firstMs, atMs)
     lastMs = Math.max(lastMs, atMs + hourMs)
+  }
+  const atTheEdge: { readonly seriesId: number; readonly atMs: number }[] = []
+  await session.readHourTier({ seriesIds, fromMs, toMs, minutesFromMs: Number.POSITIVE_INFINITY }, (seriesId, atMs) => {
+    if (atMs >= range.startMs && atMs + hourMs <= range.endMs) add(atMs)
+    else atTheEdge.push({ seriesId, atMs })
   })
+  if (atTheEdge.length > 0) {
+    const kept = await readKept(session, seriesIds, [
+      [fromMs, range.startMs],
+      [range.endMs, toMs],
+    ])
+    for (const { seriesId, atMs } of atTheEdge) if (!kept.has(keyOf(seriesId, atMs))) add(atMs)
+  }
   if (firstMs > lastMs) return
   const [first, last] = [firstMs, lastMs].map((ms) => new Date(ms).toISOString())
   throw new ApiError(
@@ -30,3 +42,21 @@ export async function assertStepHasData(
     { details: { stepMs: range.stepMs, fittingStepMs: hourMs, hoursFromMs: firstMs, hoursToMs: lastMs } },
   )
 }
+
+/** Hours of which there are minutes beside the range: nothing of them is gone, there was nothing in the range. */
+async function readKept(
+  session: StoreSession,
+  seriesIds: readonly number[],
+  spans: readonly (readonly [fromMs: number, toMs: number])[],
+): Promise<ReadonlySet<string>> {
+  const kept = new Set<string>()
+  for (const [fromMs, toMs] of spans) {
+    if (fromMs >= toMs) continue
+    await session.readMinutes({ seriesIds, fromMs, toMs }, (seriesId, atMs) => {
+      kept.add(keyOf(seriesId, Math.floor(atMs / hourMs) * hourMs))
+    })
+  }
+  return kept
+}
+
+const keyOf = (seriesId: number, hourAtMs: number): string => `${seriesId} ${hourAtMs}`

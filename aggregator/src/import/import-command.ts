@@ -136,7 +136,7 @@ class SourceImport {
       if (ledger.finishedAt !== undefined) {
         if (!this.#options.again) {
           say(
-            `${name}: was imported at ${ledger.finishedAt.toISOString()}; --again reads it anew, which changes nothing`,
+            `${name}: was imported at ${ledger.finishedAt.toISOString()}; --again reads it anew and adds only what is missing`,
           )
           return structuredClone(ledger.totals) as ImportTotals
         }

@@ -42,7 +42,12 @@ export async function importHistory(
   const pool = createPool(store.connection, { name: 'import', connectionsMax }, { log })
   try {
     await migrate(pool)
-    const storeConfig = { ...config.import, ...config.aggregator, ringHours: config.ring.hours }
+    const storeConfig = {
+      ...config.import,
+      ...config.aggregator,
+      ringHours: config.ring.hours,
+      ...(!store.mayBeLive && { liveLagMsMax: 0 }),
+    }
     await runImport(options, storeConfig, {
       pool,
       clock,

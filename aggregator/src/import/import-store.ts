@@ -14,6 +14,8 @@ export interface ImportStore {
   readonly connection: PostgresConnection
   /** For people. */
   readonly name: string
+  /** Minutely may run on it meanwhile, and its live data comes first. */
+  readonly mayBeLive: boolean
   stop(): Promise<void>
 }
 
@@ -22,11 +24,13 @@ export async function openImportStore(
   deps: { readonly say: (line: string) => void },
 ): Promise<ImportStore> {
   if (connection !== undefined) {
-    return { connection, name: `${connection.host}/${connection.database}`, stop: async () => {} }
+    const name = `${connection.host}/${connection.database}`
+    return { connection, name, mayBeLive: true, stop: async () => {} }
   }
   const folder = resolve(dataDir)
   const running = await findRunningServer(folder)
-  if (running !== undefined) return { ...running, name: `the database of ${folder}`, stop: async () => {} }
+  const name = `the database of ${folder}`
+  if (running !== undefined) return { ...running, name, mayBeLive: true, stop: async () => {} }
   if (!existsSync(join(folder, 'database'))) {
     throw new SourceError(
       `there is no database in ${folder}. Set MINUTELY_DATA_DIR to the data folder of Minutely, or MINUTELY_POSTGRES_URL to its database`,
@@ -34,5 +38,5 @@ export async function openImportStore(
   }
   deps.say(`no Minutely runs on ${folder}: its database is started for the import`)
   const server = await startEmbeddedServer({ dataDir: folder, onProgress: deps.say })
-  return { connection: server.connection, name: `the database of ${folder}`, stop: () => server.stop() }
+  return { connection: server.connection, name, mayBeLive: false, stop: () => server.stop() }
 }

@@ -89,7 +89,7 @@ describe('an import', () => {
     assert.equal(totals.read, sumOf(totals))
     assert.deepEqual(await storedHours(pool), await hoursOfMinutes(pool))
     const unread = await importInto(pool, { args: [path] })
-    assert.match(unread.said.join(), /was imported at 2027-.*--again reads it anew/)
+    assert.match(unread.said.join(), /was imported at 2027-.*--again reads it anew and adds only what is missing/)
     for (const args of [['--again', path], [writeHistory(csvLines(mixed))]]) {
       const { totals: more } = await importInto(pool, { args })
       assert.deepEqual([more.added, sumOf(more)], [0, mixed.length])

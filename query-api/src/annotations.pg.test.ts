@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { type Annotation, annotation, annotationsAnswer } from '@minutely/schema/annotation-wire'
-import { createTestApi, eventually, startMs } from './test-api.ts'
+import { createTestApi, eventually, lockTable, startMs } from './test-api.ts'
 
 let api: Awaited<ReturnType<typeof createTestApi>>
 const path = '/v1/annotations'
@@ -133,15 +133,7 @@ describe('annotations', () => {
   })
 
   it('stop in Postgres when their client goes away, and nothing is kept', async () => {
-    const locker = await api.pool.connect()
-    await locker.query('begin')
-    await locker.query('lock table annotation in access exclusive mode')
-    const waiting = async (): Promise<number> => {
-      const { rows } = await api.pool.query<{ n: number }>(
-        "select count(*)::integer as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%annotation%'",
-      )
-      return rows[0]?.n ?? 0
-    }
+    const { waiting, release } = await lockTable(api.pool, 'annotation')
     const body = JSON.stringify({ startMs, text: 'never' })
     for (const init of [{}, { method: 'POST', headers: json, body }]) {
       const browser = new AbortController()
@@ -151,8 +143,7 @@ describe('annotations', () => {
       await aborted
       await eventually(async () => assert.equal(await waiting(), 0))
     }
-    await locker.query('rollback')
-    locker.release()
+    await release()
     assert.deepEqual(await texts(), [])
   })
 

@@ -9,7 +9,7 @@ import {
   metricSeriesAnswer,
   metricSummaryAnswer,
 } from '@minutely/schema/query-wire'
-import { createTestApi, eventually, insertSeries, setCompleteThrough, startMs } from './test-api.ts'
+import { createTestApi, eventually, insertSeries, lockTable, setCompleteThrough, startMs } from './test-api.ts'
 
 let api: Awaited<ReturnType<typeof createTestApi>>
 const at = (minute: number): number => startMs + minute * minuteMs
@@ -283,23 +283,14 @@ describe('every question across servers', () => {
   ]
   for (const path of paths) {
     it(`stops in Postgres when its client goes away: ${path.split('?')[0]}`, async () => {
-      const locker = await api.pool.connect()
-      await locker.query('begin')
-      await locker.query('lock table series in access exclusive mode')
-      const waiting = async (): Promise<number> => {
-        const { rows } = await api.pool.query<{ n: number }>(
-          "select count(*)::integer as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%from series%'",
-        )
-        return rows[0]?.n ?? 0
-      }
+      const { waiting, release } = await lockTable(api.pool, 'series')
       const browser = new AbortController()
       const aborted = assert.rejects(api.get(path, { signal: browser.signal }), { name: 'AbortError' })
       await eventually(async () => assert.equal(await waiting(), 1))
       browser.abort()
       await aborted
       await eventually(async () => assert.equal(await waiting(), 0))
-      await locker.query('rollback')
-      locker.release()
+      await release()
     })
   }
 

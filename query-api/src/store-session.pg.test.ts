@@ -7,7 +7,7 @@ import { silentLog } from '@minutely/lib/postgres/test-database'
 import { createRegistry } from '@minutely/lib/process-metrics'
 import { createQueryMetrics } from './metrics.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
-import { createTestApi, eventually } from './test-api.ts'
+import { createTestApi, eventually, lockTable } from './test-api.ts'
 
 const metrics = createQueryMetrics(createRegistry())
 let api: Awaited<ReturnType<typeof createTestApi>>
@@ -113,15 +113,7 @@ describe('a question', () => {
 describe('an HTTP client that goes away', () => {
   it('ends its statement', async () => {
     // A lock makes the range wait as long as the test wants.
-    const locker = await api.pool.connect()
-    await locker.query('begin')
-    await locker.query('lock table partition_progress in access exclusive mode')
-    const waiting = async (): Promise<number> => {
-      const { rows } = await api.pool.query<{ n: number }>(
-        "select count(*)::integer as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%partition_progress%'",
-      )
-      return rows[0]?.n ?? 0
-    }
+    const { waiting, release } = await lockTable(api.pool, 'partition_progress')
     const browser = new AbortController()
     const asked = api.get('/v1/servers/a/series', { signal: browser.signal })
     const aborted = assert.rejects(asked, { name: 'AbortError' })
@@ -129,8 +121,7 @@ describe('an HTTP client that goes away', () => {
     browser.abort()
     await aborted
     await eventually(async () => assert.equal(await waiting(), 0))
-    await locker.query('rollback')
-    locker.release()
+    await release()
     await eventually(async () => {
       assert.match(
         await api.registry.metrics(),

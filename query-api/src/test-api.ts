@@ -123,3 +123,23 @@ export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {
     }
   }
 }
+
+/** Makes every statement on the table wait, for as long as the test wants. */
+export async function lockTable(pool: Pool, table: string) {
+  const locker = await pool.connect()
+  await locker.query(`begin; lock table ${table} in access exclusive mode`)
+  return {
+    /** How many statements wait that name it. */
+    waiting: async (): Promise<number> => {
+      const { rows } = await pool.query<{ n: number }>(
+        "select count(*)::integer as n from pg_stat_activity where wait_event_type = 'Lock' and query like $1",
+        [`%${table}%`],
+      )
+      return rows[0]?.n ?? 0
+    },
+    release: async (): Promise<void> => {
+      await locker.query('rollback')
+      locker.release()
+    },
+  }
+}

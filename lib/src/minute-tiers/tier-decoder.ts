@@ -16,7 +16,7 @@
  * minuteAt counts us since 2000-01-01 and reaches 2^53 in the year 2285; it is read as two halves, without BigInt. That of a
  * block is a second before its hour; that of a day block, which looks the same, two seconds before its day.
  */
-import type { TierMinute, WritableTierMinute } from './tier-merge.ts'
+import { blankTierMinute, type TierMinute } from './tier-merge.ts'
 
 const headerBytes = 19
 const fields = 7
@@ -47,16 +47,7 @@ export class TierDecoder {
   readonly #fields: number
   readonly #tagBytes: number
   readonly #merge: TierTarget
-  readonly #row: WritableTierMinute = {
-    seriesId: 0,
-    minute: 0,
-    seenLow: 0,
-    seenHigh: 0,
-    min: 0,
-    max: 0,
-    sum: 0,
-    tag: 0,
-  }
+  readonly #row = blankTierMinute()
 
   constructor(merge: TierTarget, options: { readonly isTagged?: boolean } = {}) {
     this.#merge = merge

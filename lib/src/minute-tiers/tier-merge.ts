@@ -24,6 +24,11 @@ export interface TierMinute {
 
 export type WritableTierMinute = { -readonly [key in keyof TierMinute]: TierMinute[key] }
 
+/** To be written over. */
+export const blankTierMinute = (): WritableTierMinute => {
+  return { seriesId: 0, minute: 0, seenLow: 0, seenHigh: 0, min: 0, max: 0, sum: 0, tag: 0 }
+}
+
 export interface TierSinks {
   readonly minute: (minute: TierMinute) => void
   /** A block that cannot be read: its hot rows come all the same. Without it that is thrown. */
@@ -56,16 +61,7 @@ export class TierMerge {
   readonly #sinks: TierSinks
   readonly #decoder = new HourBlockDecoder()
   readonly #columns = createMinuteColumns(minutesPerHour)
-  readonly #out: WritableTierMinute = {
-    seriesId: 0,
-    minute: 0,
-    seenLow: 0,
-    seenHigh: 0,
-    min: 0,
-    max: 0,
-    sum: 0,
-    tag: 0,
-  }
+  readonly #out = blankTierMinute()
   /** Of the block that is in the columns; -1: none. */
   #hour = -1
   /** Slots of the columns before this one are given out, or replaced. */

@@ -2,7 +2,13 @@
  * The query API over HTTP, from the same origin. Whatever goes wrong is an ApiFailure whose message says what to do: the
  * API's own words when it answered, ours when it did not.
  */
-import type { MetricsAnswer, SeriesAnswer, ServersAnswer, StorageAnswer } from '@minutely/schema/query-wire'
+import type {
+  MetricListAnswer,
+  MetricsAnswer,
+  SeriesAnswer,
+  ServersAnswer,
+  StorageAnswer,
+} from '@minutely/schema/query-wire'
 import type { Window } from './time-range.ts'
 
 /** Longer than the API gives itself (10 s), so that its own answer arrives first. */
@@ -39,6 +45,16 @@ export function readServers(
 
 export function readMetrics(serverId: string, signal: AbortSignal): Promise<MetricsAnswer> {
   return read(`/v1/servers/${encodeURIComponent(serverId)}/metrics`, signal)
+}
+
+export function readMetricList(
+  question: { query: string; limit: number; cursor: string | null },
+  signal: AbortSignal,
+): Promise<MetricListAnswer> {
+  const params = new URLSearchParams({ limit: String(question.limit) })
+  if (question.query !== '') params.set('query', question.query)
+  if (question.cursor !== null) params.set('cursor', question.cursor)
+  return read(`/v1/metrics?${params}`, signal)
 }
 
 export function readSeries(

@@ -1,83 +1,62 @@
-/** The frame around every page: name, theme, help, and which page the address means. */
-import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
-import { useEffect, useState } from 'react'
-import { Link, Route, Switch } from 'wouter'
+/**
+ * The frame around every page: which page the address means, and the jumps between them. Each page is code of its own, read when
+ * somebody goes there, so that the first one is small.
+ */
+import { lazy, useState } from 'react'
+import { Link, Route, Switch, useLocation } from 'wouter'
 import { Help } from './help.tsx'
 import { useKeys } from './keys.ts'
-import { ServerList } from './server-list/server-list.tsx'
-import { ServerPage } from './server-page/server-page.tsx'
+import { PageBoundary } from './page-boundary.tsx'
+import { places } from './places.ts'
+import { TopBar } from './top-bar.tsx'
+
+const ServerList = lazy(async () => ({ default: (await import('./server-list/server-list.tsx')).ServerList }))
+const ServerPage = lazy(async () => ({ default: (await import('./server-page/server-page.tsx')).ServerPage }))
+const MetricList = lazy(async () => ({ default: (await import('./metric-list/metric-list.tsx')).MetricList }))
+const MetricPage = lazy(async () => ({ default: (await import('./metric-page/metric-page.tsx')).MetricPage }))
+const ComparePage = lazy(async () => ({ default: (await import('./compare/compare-page.tsx')).ComparePage }))
+const IngestPage = lazy(async () => ({ default: (await import('./ingest/ingest-page.tsx')).IngestPage }))
 
 export function App() {
   const [helpOpen, setHelpOpen] = useState(false)
-  useKeys({ '?': () => setHelpOpen(true) })
+  const [path, navigate] = useLocation()
+  const jumps = Object.fromEntries(places.map(({ key, href }) => [`g ${key}`, () => navigate(href)]))
+  useKeys({ ...jumps, '?': () => setHelpOpen(true) })
   return (
     <>
       <a className="skip" href="#main">
         Skip to content
       </a>
-      <header className="top">
-        <Link href="/" className="top-name">
-          <img src="/favicon.svg" alt="" width="22" height="22" />
-          Minutely
-        </Link>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size={32}
-          aria-label="Keyboard and help"
-          title="Keyboard and help (?)"
-          onClick={() => setHelpOpen(true)}
-        >
-          <span aria-hidden="true">?</span>
-        </ActionIcon>
-        <SchemeToggle />
-      </header>
+      <TopBar onHelp={() => setHelpOpen(true)} />
       <main id="main" className="page">
-        <Switch>
-          <Route path="/">
-            <ServerList />
-          </Route>
-          <Route path="/servers/:serverId">
-            {({ serverId }) => <ServerPage key={serverId} serverId={decodeId(serverId)} />}
-          </Route>
-          <Route>
-            <h1>No such page</h1>
-            <p>
-              <Link href="/">All servers</Link>
-            </p>
-          </Route>
-        </Switch>
+        <PageBoundary key={path}>
+          <Switch>
+            <Route path="/">
+              <ServerList />
+            </Route>
+            <Route path="/servers/:serverId">{({ serverId }) => <ServerPage serverId={decodeId(serverId)} />}</Route>
+            <Route path="/metrics">
+              <MetricList />
+            </Route>
+            <Route path="/metrics/:metricId">{({ metricId }) => <MetricPage metricId={decodeId(metricId)} />}</Route>
+            <Route path="/compare">
+              <ComparePage />
+            </Route>
+            <Route path="/ingest">
+              <IngestPage />
+            </Route>
+            <Route>
+              <h1>No such page</h1>
+              <p>
+                <Link href="/">All servers</Link>
+              </p>
+            </Route>
+          </Switch>
+        </PageBoundary>
       </main>
       <Help opened={helpOpen} onClose={() => setHelpOpen(false)} />
     </>
   )
-}
-
-function SchemeToggle() {
-  const { setColorScheme } = useMantineColorScheme()
-  const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false })
-  useEffect(() => document.documentElement.setAttribute('data-theme', scheme), [scheme])
-  const other = scheme === 'dark' ? 'light' : 'dark'
-  return (
-    <ActionIcon
-      variant="subtle"
-      color="gray"
-      size={32}
-      aria-label={`Switch to the ${other} theme`}
-      title={`Switch to the ${other} theme`}
-      onClick={() => setColorScheme(systemScheme() === other ? 'auto' : other)}
-    >
-      <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
-        <circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" strokeWidth="1.5" />
-        <path d="M8 1.8a6.2 6.2 0 0 1 0 12.4z" fill="currentColor" />
-      </svg>
-    </ActionIcon>
-  )
-}
-
-/** Choosing what the system has anyway means following it again. */
-function systemScheme(): 'dark' | 'light' {
-  return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'
 }
 
 function decodeId(text: string): string {

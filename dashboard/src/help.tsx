@@ -1,28 +1,28 @@
 /** What the keys do, and what the marks on a chart mean. */
 import { Kbd, Modal } from '@mantine/core'
+import { keyGroups } from './key-list.ts'
 import './help.css'
-
-const keys: readonly [key: string, meaning: string][] = [
-  ['/', 'Search servers, or filter metrics'],
-  ['[', 'Shorter range'],
-  [']', 'Longer range'],
-  ['Esc', 'Leave the search box, undo a zoom, close this'],
-  ['?', 'This help'],
-]
 
 export function Help({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
     <Modal opened={opened} onClose={onClose} title="Keyboard and charts" closeButtonProps={{ 'aria-label': 'Close' }}>
-      <dl className="help">
-        {keys.map(([key, meaning]) => (
-          <div key={key}>
-            <dt>
-              <Kbd>{key}</Kbd>
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
+      {keyGroups.map(({ title, keys }) => (
+        <section key={title} className="help-group">
+          <h3>{title}</h3>
+          <dl className="help">
+            {keys.map(({ keys: pressed, meaning }) => (
+              <div key={pressed}>
+                <dt>
+                  {pressed.split(' ').map((key) => (
+                    <Kbd key={key}>{key}</Kbd>
+                  ))}
+                </dt>
+                <dd>{meaning}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
       <ul className="help-marks">
         <li>
           The line is the average of each step, the band around it reaches from the lowest to the highest sample.

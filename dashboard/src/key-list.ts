@@ -1,0 +1,31 @@
+/** What the keys do, page by page: what the help says, in its order. The pages act on them (keys.ts). */
+import { places } from './places.ts'
+
+export interface KeyMeaning {
+  readonly keys: string
+  readonly meaning: string
+}
+
+export interface KeyGroup {
+  readonly title: string
+  readonly keys: readonly KeyMeaning[]
+}
+
+export const keyGroups: readonly KeyGroup[] = [
+  {
+    title: 'Everywhere',
+    keys: [
+      { keys: '/', meaning: 'Search, or filter what the page shows' },
+      { keys: 'Esc', meaning: 'Leave the search box, undo a zoom, close this' },
+      { keys: '?', meaning: 'This help' },
+      ...places.map(({ key, text }) => ({ keys: `g ${key}`, meaning: `Go to ${text}` })),
+    ],
+  },
+  {
+    title: 'Charts',
+    keys: [
+      { keys: '[', meaning: 'Shorter range' },
+      { keys: ']', meaning: 'Longer range' },
+    ],
+  },
+]

@@ -16,6 +16,8 @@ export const ownTime: Exceptions = {
   'dashboard/src/now.ts': "a browser's clock",
   'dashboard/src/live-stream.ts': "a browser's timers; its tests mock them",
   'dashboard/src/server-list/vitals.ts': "a browser's clock",
+  'dashboard/src/use-lost-since.ts': "a browser's clock and timers",
+  'dashboard/src/use-progress.ts': "a browser's clock and timers",
   'dashboard/src/server-page/live-tail.ts': "a browser's clock",
   'dashboard/src/server-page/use-live.ts': "a browser's clock",
 }

@@ -20,11 +20,14 @@ export class ApiFailure extends Error {
   readonly id: string
   /** 0 when there was no answer. */
   readonly status: number
+  /** What the API adds for programs; each id has its own. */
+  readonly details: unknown
 
-  constructor(id: string, message: string, status: number) {
+  constructor(id: string, message: string, { status, details }: { status: number; details?: unknown }) {
     super(message)
     this.id = id
     this.status = status
+    this.details = details
   }
 
   /** Asking again may help: nobody answered, or the service said so. */
@@ -75,22 +78,31 @@ export function liveUrl(serverId: string): string {
   return `/v1/servers/${encodeURIComponent(serverId)}/live`
 }
 
-async function read<T>(path: string, signal: AbortSignal): Promise<T> {
+export async function read<T>(path: string, signal: AbortSignal): Promise<T> {
+  return ask(path, { headers: { accept: 'application/json' } }, signal)
+}
+
+/** An answer without a body is undefined. */
+export async function ask<T>(path: string, request: RequestInit, signal?: AbortSignal): Promise<T> {
   let response: Response
   try {
+    const timeout = AbortSignal.timeout(answerMsMax)
     response = await fetch(path, {
-      headers: { accept: 'application/json' },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]),
+      ...request,
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     })
   } catch (cause) {
-    if (signal.aborted) throw cause
+    if (signal?.aborted) throw cause
     const slow = cause instanceof DOMException && cause.name === 'TimeoutError'
     const problem = slow ? `did not answer within ${answerMsMax / 1000} s` : 'cannot be reached'
-    throw new ApiFailure('unreachable', `Minutely at ${location.host} ${problem}. Is it still running?`, 0)
+    throw new ApiFailure('unreachable', `Minutely at ${location.host} ${problem}. Is it still running?`, { status: 0 })
   }
+  const { status } = response
+  if (status === 204) return undefined as T
   const body: unknown = await response.json().catch(() => undefined)
   if (response.ok && body !== undefined) return body as T
-  const { error, message } = (body ?? {}) as { error?: unknown; message?: unknown }
-  if (typeof error === 'string' && typeof message === 'string') throw new ApiFailure(error, message, response.status)
-  throw new ApiFailure('unreadable', `${location.host} answered ${response.status} without saying why`, response.status)
+  const { error, message, details } = (body ?? {}) as { error?: unknown; message?: unknown; details?: unknown }
+  if (typeof error === 'string' && typeof message === 'string')
+    throw new ApiFailure(error, message, { status, details })
+  throw new ApiFailure('unreadable', `${location.host} answered ${status} without saying why`, { status })
 }

@@ -50,7 +50,8 @@ test('points are counted, and the newest one known', () => {
   assert.equal(data.points, 2)
   assert.equal(data.lastSlotMs, 2 * minuteMs)
   assert.equal(data.provisionalFromMs, 2 * minuteMs)
-  assert.equal(data.rows.length, 5, 'x, final, provisional, max, min')
+  assert.equal(data.rows.length, 5, 'x, max, min, final, provisional')
+  assert.equal(data.bandCount, 1)
 })
 
 test('points without neighbours are found', () => {

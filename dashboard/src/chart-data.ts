@@ -12,8 +12,9 @@ import { provisionalSlot, type RangeColumns } from './range-columns.ts'
 type Slots = readonly (number | null)[]
 
 export interface ChartData {
-  /** x, then for each line its final and its provisional values; then max and min when there is a band. */
+  /** x, then upper and lower edge of each band, then for each line its final and its provisional values. */
   readonly rows: [number[], ...(number | null)[][]]
+  readonly bandCount: number
   /** How many values that are not null the lines hold. */
   readonly points: number
   /** Start of the newest slot that has a value; undefined when there is none. */
@@ -22,28 +23,49 @@ export interface ChartData {
   readonly provisionalFromMs: number
 }
 
-export function chartData(range: RangeColumns, lines: readonly Line[]): ChartData {
-  const length = (range.endMs - range.startMs) / range.stepMs
-  const open = provisionalSlot(range)
-  const xs = Array.from({ length }, (_, slot) => range.startMs + (slot + 0.5) * range.stepMs)
+export interface Band {
+  readonly upper: Slots
+  readonly lower: Slots
+}
+
+export type Grid = Pick<RangeColumns, 'startMs' | 'endMs' | 'stepMs' | 'completeThroughMs'>
+
+/** Averages of the lines, and the lowest and highest around a single one. */
+export function chartData(grid: Grid, lines: readonly Line[]): ChartData {
+  const [only] = lines
+  const band = { upper: only?.column.max ?? [], lower: only?.column.min ?? [] }
+  return gridData(grid, {
+    lines: lines.map(({ column }) => column.avg),
+    bands: lines.length === 1 ? [band] : [],
+  })
+}
+
+export function gridData(
+  grid: Grid,
+  { lines, bands }: { readonly lines: readonly Slots[]; readonly bands: readonly Band[] },
+): ChartData {
+  const length = (grid.endMs - grid.startMs) / grid.stepMs
+  const open = provisionalSlot(grid)
+  const xs = Array.from({ length }, (_, slot) => grid.startMs + (slot + 0.5) * grid.stepMs)
   let points = 0
   let lastSlot = -1
-  const rows: (number | null)[][] = []
-  for (const { column } of lines) {
-    column.avg.forEach((value, slot) => {
+  for (const values of lines) {
+    values.forEach((value, slot) => {
       if (value === null) return
       points++
       lastSlot = Math.max(lastSlot, slot)
     })
-    rows.push(...split(column.avg, open))
   }
-  const [only] = lines
-  if (lines.length === 1 && only !== undefined) rows.push([...only.column.max], [...only.column.min])
   return {
-    rows: [xs, ...rows],
+    rows: [
+      xs,
+      ...bands.flatMap(({ upper, lower }) => [[...upper], [...lower]]),
+      ...lines.flatMap((values) => split(values, open)),
+    ],
+    bandCount: bands.length,
     points,
-    lastSlotMs: lastSlot < 0 ? undefined : range.startMs + lastSlot * range.stepMs,
-    provisionalFromMs: range.startMs + open * range.stepMs,
+    lastSlotMs: lastSlot < 0 ? undefined : grid.startMs + lastSlot * grid.stepMs,
+    provisionalFromMs: grid.startMs + open * grid.stepMs,
   }
 }
 

@@ -34,6 +34,15 @@ export function Help({ opened, onClose }: { opened: boolean; onClose: () => void
         </li>
         <li>A gap is a time without samples. Nothing is drawn across it.</li>
         <li>Hatched and dashed is provisional: the minute is still open and its values will change.</li>
+        <li>
+          A small foot on the axis is a late correction: data came after the minute was final, and changed it while you
+          watched.
+        </li>
+        <li>A flag with a dashed line, or a ground under a stretch, is an annotation. Point at it to read it.</li>
+        <li>
+          Minutes are kept for two days unless set otherwise, hours for longer: longer ranges have coarser points, and
+          the bar says which.
+        </li>
         <li>Drag over a chart to zoom all of them; double-click to go back. The address always holds what you see.</li>
       </ul>
     </Modal>

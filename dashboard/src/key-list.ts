@@ -26,6 +26,12 @@ export const keyGroups: readonly KeyGroup[] = [
     keys: [
       { keys: '[', meaning: 'Shorter range' },
       { keys: ']', meaning: 'Longer range' },
+      { keys: '{', meaning: 'Earlier, by half of what is shown' },
+      { keys: '}', meaning: 'Later, by half of what is shown' },
+      { keys: '0', meaning: 'Undo a zoom, as a double click does' },
+      { keys: '← →', meaning: 'Move the crosshair of all charts' },
+      { keys: ', .', meaning: 'Move it by ten points' },
+      { keys: 'a', meaning: 'Annotate, at the crosshair' },
     ],
   },
 ]

@@ -24,6 +24,7 @@ export function useKeys(keys: Keys): void {
       // Also where no such sequence is listened for: the second key of `g m` is no `m`.
       const isSecond = event.timeStamp - prefixAtMs < prefixMsMax
       prefixAtMs = !isSecond && event.key === prefix ? event.timeStamp : Number.NEGATIVE_INFINITY
+      if (isChoosing(event)) return
       const act = current.current[isSecond ? `${prefix} ${event.key}` : event.key]
       if (act === undefined) return
       event.preventDefault()
@@ -37,4 +38,9 @@ export function useKeys(keys: Keys): void {
 function isTyping(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return target.type !== 'radio'
   return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName))
+}
+
+/** The arrows of a group of choices are its own. */
+function isChoosing({ target, key }: KeyboardEvent): boolean {
+  return target instanceof HTMLInputElement && target.type === 'radio' && key.startsWith('Arrow')
 }

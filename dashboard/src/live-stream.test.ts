@@ -25,6 +25,7 @@ function open() {
       onStatus: ({ completeThroughMs }) => log.push(`status ${completeThroughMs}`),
       onState: (state) => log.push(state),
       onGap: () => log.push('gap'),
+      onProgress: (completeThroughMs) => log.push(`progress ${completeThroughMs}`),
     },
     {
       createSource: () => {
@@ -79,5 +80,12 @@ test('an open but silent connection is replaced', (context) => {
   context.mock.timers.tick(1_000)
   assert.equal(sources.length, 2)
   assert.equal(log.at(-1), 'reconnecting')
+  end()
+})
+
+test("the fleet's progress is passed on", () => {
+  const { sources, log, end } = open()
+  sources[0]?.send('progress', { completeThroughMs: 7, servers: null })
+  assert.equal(log.at(-1), 'progress 7')
   end()
 })

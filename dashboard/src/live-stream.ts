@@ -1,5 +1,5 @@
 /**
- * One server's live events over SSE, for as long as somebody looks. The browser reconnects by itself after a lost connection
+ * Live events over SSE, one server's or the fleet's, for as long as somebody looks. The browser reconnects by itself after a lost connection
  * (with Last-Event-ID); what it does not do, this does: come back after an HTTP error, and notice a connection that is
  * open but silent, for the API sends a status every 15 s.
  *
@@ -16,6 +16,8 @@ export interface LiveHandlers {
   readonly onStatus: (status: LiveStatus) => void
   readonly onState: (state: LiveState) => void
   readonly onGap: () => void
+  /** Of the fleet's stream: more minutes are closed. */
+  readonly onProgress?: (completeThroughMs: number) => void
 }
 
 /** Two heartbeats and some. */
@@ -72,6 +74,10 @@ export function openLiveStream(url: string, handlers: LiveHandlers, deps: LiveDe
     source.addEventListener('status', (event) => {
       heard()
       handlers.onStatus(JSON.parse(event.data) as LiveStatus)
+    })
+    source.addEventListener('progress', (event) => {
+      heard()
+      handlers.onProgress?.((JSON.parse(event.data) as Pick<LiveStatus, 'completeThroughMs'>).completeThroughMs)
     })
     source.addEventListener('reset', () => {
       heard()

@@ -24,7 +24,7 @@ const all: readonly Place[] = [
   { href: '/', text: 'Fleet', key: 'f', isThere: true, holds: (path) => path === '/' },
   { href: '/servers', text: 'Servers', key: 's', isThere: false, holds: below('/servers') },
   { href: '/metrics/', text: 'Metrics', key: 'm', isThere: true, holds: below('/metrics') },
-  { href: '/compare', text: 'Compare', key: 'c', isThere: false, holds: below('/compare') },
+  { href: '/compare', text: 'Compare', key: 'c', isThere: true, holds: below('/compare') },
   { href: '/ingest', text: 'Ingest', key: 'i', isThere: false, holds: below('/ingest') },
 ]
 

@@ -149,7 +149,9 @@ export function slide(range: RangeColumns, window: Window): RangeColumns {
 }
 
 /** First slot that is not final, or the number of slots when all are. */
-export function provisionalSlot(range: RangeColumns): number {
+export function provisionalSlot(
+  range: Pick<RangeColumns, 'startMs' | 'endMs' | 'stepMs' | 'completeThroughMs'>,
+): number {
   const length = (range.endMs - range.startMs) / range.stepMs
   return Math.min(length, Math.max(0, Math.floor((range.completeThroughMs - range.startMs) / range.stepMs)))
 }
@@ -178,7 +180,7 @@ export function fold(cells: readonly Cell[]): Cell {
   return { min, max, avg: sum / count, sum, count }
 }
 
-function columnOf(series: SeriesColumns, length: number): Column {
+export function columnOf(series: SeriesColumns, length: number): Column {
   const empty: Slots = Array.from({ length }, () => null)
   return {
     key: seriesKey(series),

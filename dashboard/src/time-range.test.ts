@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  hourMs,
   mendedSearch,
   minuteMs,
   neighbour,
@@ -10,7 +11,9 @@ import {
   ranges,
   readView,
   resetZoom,
+  shift,
   stepFor,
+  stepText,
   type View,
   windowOf,
   writeView,
@@ -28,9 +31,9 @@ const view: fc.Arbitrary<View> = fc.oneof(
 
 test('every window lies on its step, holds what was asked for and is not too long', () => {
   fc.assert(
-    fc.property(view, instantMs, (asked, nowMs) => {
-      const { fromMs, toMs, stepMs } = windowOf(asked, nowMs)
-      assert.equal(stepMs % minuteMs, 0)
+    fc.property(view, instantMs, fc.constantFrom(minuteMs, hourMs), (asked, nowMs, stepMsMin) => {
+      const { fromMs, toMs, stepMs } = windowOf(asked, nowMs, stepMsMin)
+      assert.equal(stepMs % stepMsMin, 0)
       assert.equal(fromMs % stepMs, 0)
       assert.equal(toMs % stepMs, 0)
       assert.ok((toMs - fromMs) / stepMs <= pointsMax + 1)
@@ -74,11 +77,28 @@ test('an unreadable address is replaced by what is shown, a readable one is left
   )
 })
 
-test('up to 12 h are read minute by minute, 2 d in steps of 4 minutes', () => {
-  assert.deepEqual(
-    ranges.map(({ lengthMs }) => stepFor(lengthMs) / minuteMs),
-    [1, 1, 1, 1, 1, 2, 4],
-  )
+test('up to 12 h are read minute by minute, 2 d in steps of 4 minutes, 90 d in steps of 3 hours', () => {
+  const stepsMin = (stepMsMin: number) => ranges.map(({ lengthMs }) => stepFor(lengthMs, stepMsMin) / minuteMs)
+  assert.deepEqual(stepsMin(minuteMs), [1, 1, 1, 1, 1, 2, 4, 15, 60, 180, 1440])
+  // Where only hours are kept.
+  assert.deepEqual(stepsMin(hourMs), [60, 60, 60, 60, 60, 60, 60, 60, 60, 180, 1440])
+  assert.deepEqual([minuteMs, 15 * minuteMs, 3 * hourMs, 24 * hourMs].map(stepText), ['1 min', '15 min', '3 h', '1 d'])
+})
+
+test('a shift keeps the length, goes back as it came, and ends with now', () => {
+  const nowMs = 1_764_028_800_000
+  const last: View = { kind: 'last', range: '1h' }
+  const earlier = shift(last, -1, nowMs)
+  assert.deepEqual(earlier, {
+    kind: 'between',
+    range: '1h',
+    fromMs: nowMs - 90 * minuteMs,
+    toMs: nowMs - 30 * minuteMs,
+  })
+  assert.deepEqual(shift(earlier, 1, nowMs), last)
+  assert.deepEqual(shift(last, 1, nowMs), last)
+  const zoomed: View = { kind: 'between', range: '1d', fromMs: nowMs - 10 * minuteMs, toMs: nowMs - minuteMs }
+  assert.deepEqual(shift(zoomed, 1, nowMs), { ...zoomed, fromMs: nowMs - 9 * minuteMs, toMs: nowMs })
 })
 
 test('a zoom is whole minutes, at least five, whichever way one drags; a reset leads back', () => {
@@ -99,5 +119,6 @@ test('a zoom is whole minutes, at least five, whichever way one drags; a reset l
 test('brackets step through the ranges and stop at the ends', () => {
   assert.equal(neighbour({ kind: 'last', range: '15m' }, -1).range, '15m')
   assert.equal(neighbour({ kind: 'last', range: '15m' }, 1).range, '1h')
-  assert.equal(neighbour({ kind: 'last', range: '2d' }, 1).range, '2d')
+  assert.equal(neighbour({ kind: 'last', range: '2d' }, 1).range, '7d')
+  assert.equal(neighbour({ kind: 'last', range: '1y' }, 1).range, '1y')
 })

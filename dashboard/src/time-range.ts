@@ -1,10 +1,11 @@
 /**
  * Which stretch of time a page shows, and its form in the URL: `?range=1h` follows the clock, `?from=..&to=..` (ms since the
  * epoch) stands still. Windows are half-open and lie on the step, as the API demands; a step is a whole number of
- * minutes and as fine as pointsMax allows.
+ * minutes, as fine as pointsMax and what is still kept of the range allow (finest-step.ts).
  */
 export const minuteMs = 60_000
-const hourMs = 60 * minuteMs
+export const hourMs = 60 * minuteMs
+const dayMs = 24 * hourMs
 /** About one point per two pixels of a full-width chart; more costs time and shows nothing. */
 export const pointsMax = 720
 /** Five points: a narrower zoom would be mostly axis. */
@@ -18,8 +19,12 @@ export const ranges = [
   { name: '3h', label: '3 h', title: 'Last 3 hours', lengthMs: 3 * hourMs },
   { name: '6h', label: '6 h', title: 'Last 6 hours', lengthMs: 6 * hourMs },
   { name: '12h', label: '12 h', title: 'Last 12 hours', lengthMs: 12 * hourMs },
-  { name: '1d', label: '1 d', title: 'Last day', lengthMs: 24 * hourMs },
-  { name: '2d', label: '2 d', title: 'Last 2 days', lengthMs: 48 * hourMs },
+  { name: '1d', label: '1 d', title: 'Last day', lengthMs: dayMs },
+  { name: '2d', label: '2 d', title: 'Last 2 days', lengthMs: 2 * dayMs },
+  { name: '7d', label: '7 d', title: 'Last 7 days', lengthMs: 7 * dayMs },
+  { name: '30d', label: '30 d', title: 'Last 30 days', lengthMs: 30 * dayMs },
+  { name: '90d', label: '90 d', title: 'Last 90 days', lengthMs: 90 * dayMs },
+  { name: '1y', label: '1 y', title: 'Last 365 days', lengthMs: 365 * dayMs },
 ] as const
 export type RangeName = (typeof ranges)[number]['name']
 export const rangeDefault: RangeName = '1h'
@@ -72,21 +77,22 @@ export function mendedSearch(search: string): string | undefined {
   return isRead ? undefined : writeView(search, view)
 }
 
-/** The finest step with which `lengthMs` has at most pointsMax slots. */
-export function stepFor(lengthMs: number): number {
-  const minutes = stepMinutes.find((step) => lengthMs / (step * minuteMs) <= pointsMax)
-  return (minutes ?? Math.ceil(lengthMs / minuteMs / pointsMax / 1440) * 1440) * minuteMs
+/** The finest step, stepMsMin or longer, with which `lengthMs` has at most pointsMax slots. */
+export function stepFor(lengthMs: number, stepMsMin = minuteMs): number {
+  const fits = (stepMs: number) => stepMs >= stepMsMin && lengthMs / stepMs <= pointsMax
+  const round = stepMinutes.map((minutes) => minutes * minuteMs).find(fits)
+  return round ?? Math.max(Math.ceil(lengthMs / dayMs / pointsMax), Math.ceil(stepMsMin / dayMs)) * dayMs
 }
 
 /** The slots to draw now. A window that follows the clock ends with the slot that is being filled. */
-export function windowOf(view: View, nowMs: number): Window {
+export function windowOf(view: View, nowMs: number, stepMsMin = minuteMs): Window {
   if (view.kind === 'last') {
     const { lengthMs } = rangeOf(view.range)
-    const stepMs = stepFor(lengthMs)
+    const stepMs = stepFor(lengthMs, stepMsMin)
     const toMs = Math.floor(nowMs / stepMs) * stepMs + stepMs
-    return { fromMs: toMs - lengthMs, toMs, stepMs }
+    return { fromMs: toMs - Math.ceil(lengthMs / stepMs) * stepMs, toMs, stepMs }
   }
-  const stepMs = stepFor(view.toMs - view.fromMs)
+  const stepMs = stepFor(view.toMs - view.fromMs, stepMsMin)
   const fromMs = Math.floor(view.fromMs / stepMs) * stepMs
   return { fromMs, toMs: Math.max(fromMs + stepMs, Math.ceil(view.toMs / stepMs) * stepMs), stepMs }
 }
@@ -111,6 +117,23 @@ export function resetZoom(view: View): View {
 export function neighbour(view: View, direction: -1 | 1): View {
   const at = ranges.findIndex(({ name }) => name === view.range) + direction
   return { kind: 'last', range: ranges[Math.min(ranges.length - 1, Math.max(0, at))]?.name ?? view.range }
+}
+
+/** Half a window earlier (-1) or later (+1), of the same length. What would end after now follows the clock again, if it did before. */
+export function shift(view: View, direction: -1 | 1, nowMs: number): View {
+  const length = view.kind === 'between' ? view.toMs - view.fromMs : rangeOf(view.range).lengthMs
+  const endMs = view.kind === 'between' ? view.toMs : Math.ceil(nowMs / minuteMs) * minuteMs
+  const toMs = endMs + direction * Math.ceil(length / 2 / minuteMs) * minuteMs
+  if (toMs < nowMs) return { kind: 'between', range: view.range, fromMs: Math.max(0, toMs - length), toMs }
+  if (length === rangeOf(view.range).lengthMs) return resetZoom(view)
+  const latestMs = Math.ceil(nowMs / minuteMs) * minuteMs
+  return { kind: 'between', range: view.range, fromMs: latestMs - length, toMs: latestMs }
+}
+
+/** How long a step is, in a word or two: "1 min", "4 h". */
+export function stepText(stepMs: number): string {
+  if (stepMs % dayMs === 0) return `${stepMs / dayMs} d`
+  return stepMs % hourMs === 0 ? `${stepMs / hourMs} h` : `${stepMs / minuteMs} min`
 }
 
 function readInstant(text: string | null): number | undefined {

@@ -1,15 +1,99 @@
-/** Servers beside each other. Nothing leads here yet. */
+/** Several servers and metrics beside each other, over one range. Everything is in the address (compare-view.ts, time-range.ts). */
+import { useComputedColorScheme } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { Link } from 'wouter'
+import { useQueryClient } from '@tanstack/react-query'
+import { useMemo, useRef } from 'react'
+import { useAnnotations } from '../annotations/use-annotations.ts'
+import { ChartToolbar } from '../chart-toolbar.tsx'
+import { ago } from '../instant-text.ts'
+import { useKeys } from '../keys.ts'
+import { LiveText } from '../live-text.tsx'
+import { asSentence, Notice } from '../notice.tsx'
+import { useNow } from '../now.ts'
+import { useProgress } from '../use-progress.ts'
+import { useView } from '../use-view.ts'
+import { compareKey, retryMs, useCompare } from './compare-query.ts'
+import { readCompareView, writeList } from './compare-view.ts'
+import { ComparedCharts } from './compared-charts.tsx'
+import { Offers } from './offers.tsx'
+import { MetricPicker, ServerPicker } from './pickers.tsx'
+import './compare.css'
+
+const tickMs = 5_000
+const syncKey = 'compare'
+const everything = {}
 
 export function ComparePage() {
-  useDocumentTitle('Compare – Minutely')
+  const queries = useQueryClient()
+  const progress = useProgress(() => void queries.invalidateQueries({ queryKey: [compareKey] }))
+  const clockMs = useNow(tickMs)
+  const nowMs = clockMs + progress.skewMs
+  const control = useView(nowMs, syncKey)
+  const { view, params, stepMsMin, setParams } = control
+  const compared = useMemo(() => readCompareView(params), [params])
+  const { serverIds, globs, by } = compared
+  const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false })
+  const search = useRef<HTMLInputElement>(null)
+  useKeys({ '/': () => search.current?.focus() })
+  useDocumentTitle(`Compare ${serverIds.join(', ')} – Minutely`)
+  const annotations = useAnnotations(everything, view, nowMs)
+  const query = useCompare({ serverIds, globs, view, stepMsMin, nowMs })
+  const { data, error } = query
+  const isReady = serverIds.length > 0 && globs.length > 0
+  const stepMs = data?.servers.find(({ range }) => range !== undefined)?.range?.stepMs
+
   return (
     <>
-      <h1>Compare</h1>
-      <p>
-        Servers cannot be compared here yet. <Link href="/">All servers</Link>
-      </p>
+      <div className="page-head">
+        <h1>Compare</h1>
+        <LiveText progress={progress} />
+      </div>
+      <div className="pickers">
+        <ServerPicker
+          ref={search}
+          serverIds={serverIds}
+          scheme={scheme}
+          onChange={(next) => setParams((into) => writeList(into, 'server', next))}
+        />
+        <MetricPicker globs={globs} onChange={(next) => setParams((into) => writeList(into, 'metric', next))} />
+        <label className="choice">
+          <span>Charts</span>
+          <select value={by} onChange={({ currentTarget: { value } }) => setParams((into) => into.set('by', value))}>
+            <option value="metric">by metric, a line per server</option>
+            <option value="server">by server</option>
+          </select>
+        </label>
+      </div>
+      <ChartToolbar control={control} stepMs={stepMs} annotations={annotations} nowMs={nowMs} syncKey={syncKey}>
+        {error !== null && (
+          <Notice tone="bad" onRetry={() => void query.refetch()} isRetrying={query.isFetching}>
+            {asSentence(error.message)} Trying again every {retryMs / 1000} s.
+            {data !== undefined && (
+              <strong> What you see is stale: as it was {ago(query.dataUpdatedAt, clockMs)}.</strong>
+            )}
+          </Notice>
+        )}
+      </ChartToolbar>
+      {data?.servers.map(
+        ({ serverId, problem }) =>
+          problem !== undefined && (
+            <Notice key={serverId} tone="warn">
+              {serverId}: {asSentence(problem)}
+            </Notice>
+          ),
+      )}
+      {isReady ? (
+        <ComparedCharts
+          data={data}
+          compared={compared}
+          annotations={annotations}
+          control={control}
+          syncKey={syncKey}
+          hasFailed={error !== null}
+        />
+      ) : (
+        <Offers serverIds={serverIds} globs={globs} setParams={setParams} />
+      )}
     </>
   )
 }

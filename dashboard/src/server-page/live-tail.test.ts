@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LiveMinute, SeriesAnswer } from '@minutely/schema/query-wire'
+import { noCorrections } from '../corrections.ts'
 import { fromAnswer, provisionalSlot } from '../range-columns.ts'
 import { minuteMs, windowOf } from '../time-range.ts'
 import { LiveTail, type SeriesData } from './live-tail.ts'
@@ -21,7 +22,7 @@ function dataAt(completeThroughMs: number): SeriesData {
     provisionalFromMs: null,
     series: [],
   }
-  return { view, metricIds: new Set(['a', 'b']), range: fromAnswer(answer) }
+  return { view, metricIds: new Set(['a', 'b']), range: fromAnswer(answer), corrections: noCorrections }
 }
 
 function part(minute: number, values: Record<string, number>, more: Partial<LiveMinute>): LiveMinute {
@@ -75,4 +76,13 @@ test('a range that was read before the stream began is not called more complete,
   assert.ok(!tail.isBehind(again))
   assert.equal(provisionalSlot(again.range), 3)
   assert.equal(provisionalSlot(tail.advance(again, at(4)).range), 4)
+})
+
+test('a final minute that comes again with other values is a late correction, one that comes again as it was is not', () => {
+  const tail = new LiveTail()
+  const through = { provisional: false, completeThroughMs: at(3) }
+  const data = feed(tail, [part(1, { a: 1 }, closed), part(2, { a: 2 }, through)], dataAt(at(1)))
+  assert.equal(feed(tail, [part(1, { a: 1 }, through)], data).corrections.size, 0)
+  const corrected = feed(tail, [part(1, { a: 9 }, through)], data)
+  assert.deepEqual([...(corrected.corrections.get('a') ?? [])], [at(1)])
 })

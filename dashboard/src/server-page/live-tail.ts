@@ -9,6 +9,7 @@
  * earlier is behind, is not called more complete by later events, and has to be read again.
  */
 import type { LiveMinute } from '@minutely/schema/query-wire'
+import { type Corrections, withCorrections } from '../corrections.ts'
 import { type RangeColumns, seriesKey, slide, withCompleteThrough, withMinute } from '../range-columns.ts'
 import { minuteMs, type View, windowOf } from '../time-range.ts'
 
@@ -19,6 +20,7 @@ export interface SeriesData {
   readonly view: View
   readonly metricIds: ReadonlySet<string>
   readonly range: RangeColumns
+  readonly corrections: Corrections
 }
 
 type Values = LiveMinute['series'][number]
@@ -86,10 +88,19 @@ export class LiveTail {
     return range === data.range ? data : { ...data, range }
   }
 
+  /** What was final before and is different now is marked, for as long as somebody watches. */
+  corrected(before: SeriesData | undefined, after: SeriesData): SeriesData {
+    if (before === undefined) return after
+    const corrections = withCorrections(before.corrections, { before: before.range, after: after.range })
+    return { ...after, corrections }
+  }
+
   #merge(data: SeriesData, minute: LiveMinute): SeriesData {
-    const window = windowOf(data.view, Math.max(this.now(), minute.minuteMs))
+    const window = windowOf(data.view, Math.max(this.now(), minute.minuteMs), data.range.stepMs)
     const slid = window.toMs > data.range.endMs ? slide(data.range, window) : data.range
     const range = withMinute(slid, minute, data.metricIds)
-    return range === data.range ? data : { ...data, range }
+    if (range === data.range) return data
+    const isLate = !minute.provisional && minute.minuteMs + minuteMs <= data.range.completeThroughMs
+    return isLate ? this.corrected(data, { ...data, range }) : { ...data, range }
   }
 }

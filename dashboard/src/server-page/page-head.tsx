@@ -1,6 +1,8 @@
 /** Which server, and how current what follows is: the live connection, the newest data, how far minutes are final. */
 import { Link } from 'wouter'
 import { clockNear, freshnessOf, seenText, timeZoneText } from '../instant-text.ts'
+import type { View } from '../time-range.ts'
+import { viewSearch } from '../use-view.ts'
 import type { Live } from './use-live.ts'
 
 interface PageHeadProps {
@@ -11,10 +13,12 @@ interface PageHeadProps {
   /** 0 until known. */
   readonly lastSeenMs: number
   readonly nowMs: number
+  readonly view: View
+  readonly filter: string
 }
 
 export function PageHead(props: PageHeadProps) {
-  const { serverId, live, lastSeenMs, nowMs } = props
+  const { serverId, live, lastSeenMs, nowMs, view, filter } = props
   const { text, tone, state } = stateOf(props)
   return (
     <div className="page-head">
@@ -26,6 +30,7 @@ export function PageHead(props: PageHeadProps) {
       <span className="state" data-state={tone} data-testid="live-state" data-live={state} role="status">
         {text}
       </span>
+      <Link href={`/compare?${viewSearch(view, { server: serverId, ...globOf(filter) })}`}>Compare with…</Link>
       <dl className="page-facts">
         <div>
           <dt>Last seen</dt>
@@ -42,6 +47,13 @@ export function PageHead(props: PageHeadProps) {
       </dl>
     </div>
   )
+}
+
+/** What the page is filtered to is what the comparison begins with. */
+function globOf(filter: string): { metric?: string } {
+  const [word, ...others] = filter.split(/\s+/).filter((one) => /^[\w.*-]+$/.test(one))
+  if (word === undefined || others.length > 0) return {}
+  return { metric: word.includes('*') ? word : `*${word}*` }
 }
 
 function stateOf({ isKnown, live, lastSeenMs, nowMs }: PageHeadProps) {

@@ -3,25 +3,27 @@
  * the retry stand where its charts would be, and the rest of the page goes on.
  */
 import { useMemo } from 'react'
+import type { Annotations } from '../annotations/use-annotations.ts'
+import { noCorrections } from '../corrections.ts'
 import { useInView } from '../in-view.ts'
 import { ago } from '../instant-text.ts'
 import { asSentence, Notice } from '../notice.tsx'
 import { slide } from '../range-columns.ts'
 import { batchesOf, type Metric, type Section } from '../sections.ts'
-import { minuteMs, type View, type Window } from '../time-range.ts'
+import { minuteMs } from '../time-range.ts'
+import type { ViewControl } from '../use-view.ts'
 import { MetricCard } from './metric-card.tsx'
 import { useSeries } from './series-query.ts'
 import type { Live } from './use-live.ts'
 
 interface Shared {
   readonly serverId: string
-  readonly view: View
-  readonly window: Window
+  readonly control: ViewControl
+  readonly annotations: Annotations
+  readonly syncKey: string
   readonly live: Live
   /** The page says already that Minutely cannot be reached. */
   readonly isStale: boolean
-  readonly onZoom: (fromMs: number, toMs: number) => void
-  readonly onResetZoom: () => void
 }
 
 interface SectionPanelProps extends Shared {
@@ -34,7 +36,7 @@ const listLagMs = 3 * minuteMs
 const nearPx = 500
 
 export function SectionPanel({ section, nowMs, ...shared }: SectionPanelProps) {
-  const { fromMs } = shared.window
+  const { fromMs } = shared.control.window
   // A metric that began later keeps its chart, empty: zooming must not make charts disappear.
   const isSeen = (metric: Metric) => metric.lastSeenMs + listLagMs > fromMs
   const seenIds = section.metrics
@@ -70,19 +72,16 @@ export function SectionPanel({ section, nowMs, ...shared }: SectionPanelProps) {
   )
 }
 
-function Batch({
-  metrics,
-  serverId,
-  view,
-  window,
-  live,
-  isStale,
-  onZoom,
-  onResetZoom,
-}: Shared & { metrics: readonly Metric[] }) {
+type BatchProps = Shared & { readonly metrics: readonly Metric[] }
+
+function Batch({ metrics, serverId, control, annotations, syncKey, live, isStale }: BatchProps) {
   const { ref, inView } = useInView<HTMLDivElement>(nearPx)
+  const { view, window, stepMsMin } = control
   const metricIds = useMemo(() => metrics.map(({ metricId }) => metricId), [metrics])
-  const series = useSeries({ serverId, metricIds, view }, { tail: live.tail, liveState: live.state, enabled: inView })
+  const series = useSeries(
+    { serverId, metricIds, view, stepMsMin },
+    { tail: live.tail, liveState: live.state, enabled: inView },
+  )
   const { data } = series
   const range = useMemo(() => {
     if (data === undefined) return undefined
@@ -105,9 +104,10 @@ function Batch({
             metric={metric}
             range={range}
             hasFailed={series.error !== null}
-            syncKey={`server:${serverId}`}
-            onZoom={onZoom}
-            onResetZoom={onResetZoom}
+            corrections={data?.corrections ?? noCorrections}
+            annotations={annotations}
+            control={control}
+            syncKey={syncKey}
           />
         ))}
       </div>

@@ -3,63 +3,45 @@
  * `?range=1h`, or `from` and `to` while zoomed, and `filter`.
  */
 import { useDocumentTitle } from '@mantine/hooks'
-import { useEffect, useMemo, useRef } from 'react'
-import { Link, useLocation, useSearch } from 'wouter'
+import { useEffect, useMemo } from 'react'
+import { Link } from 'wouter'
+import { useAnnotations } from '../annotations/use-annotations.ts'
+import { ChartToolbar } from '../chart-toolbar.tsx'
+import { FilterBox } from '../filter-box.tsx'
 import { ago } from '../instant-text.ts'
-import { useKeys } from '../keys.ts'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
 import { groupSeries, matchesFilter, sectionsOf } from '../sections.ts'
-import {
-  mendedSearch,
-  neighbour,
-  rangeOf,
-  readView,
-  resetZoom,
-  type View,
-  windowOf,
-  writeView,
-  zoom,
-} from '../time-range.ts'
+import { rangeOf } from '../time-range.ts'
+import { useView } from '../use-view.ts'
 import { retryMs, useMetrics } from './metrics-query.ts'
 import { PageHead } from './page-head.tsx'
+import { SectionJumps } from './section-jumps.tsx'
 import { SectionPanel } from './section-panel.tsx'
-import { Toolbar } from './toolbar.tsx'
 import { useLive } from './use-live.ts'
-import './server-page.css'
 
 const tickMs = 5_000
 
 export function ServerPage({ serverId }: { serverId: string }) {
-  const search = useSearch()
-  const [path, navigate] = useLocation()
-  const view = useMemo(() => readView(search), [search])
-  const filter = new URLSearchParams(search).get('filter') ?? ''
-  const filterBox = useRef<HTMLInputElement>(null)
   const list = useMetrics(serverId)
   const isKnown = list.data === undefined ? undefined : list.data.kind === 'known'
   const live = useLive(serverId, isKnown === true)
   const clockMs = useNow(tickMs)
   const nowMs = clockMs + live.tail.skewMs
-  const { fromMs, toMs, stepMs } = windowOf(view, nowMs)
-  const window = useMemo(() => ({ fromMs, toMs, stepMs }), [fromMs, toMs, stepMs])
-
-  const show = (next: View, replace = false) => navigate(`${path}?${writeView(search, next)}`, { replace })
-  const undoZoom = () => {
-    if (view.kind === 'between') show(resetZoom(view))
-  }
-  const setFilter = (text: string) => {
-    const params = new URLSearchParams(search)
-    if (text === '') params.delete('filter')
-    else params.set('filter', text)
-    navigate(`${path}?${params}`, { replace: true })
-  }
-  useKeys({
-    '/': () => filterBox.current?.focus(),
-    '[': () => show(neighbour(view, -1)),
-    ']': () => show(neighbour(view, 1)),
-    Escape: undoZoom,
-  })
+  const syncKey = `server:${serverId}`
+  const control = useView(nowMs, syncKey)
+  const { view } = control
+  const annotations = useAnnotations(
+    useMemo(() => ({ serverId }), [serverId]),
+    view,
+    nowMs,
+  )
+  const filter = control.params.get('filter') ?? ''
+  const setFilter = (text: string) =>
+    control.setParams((params) => {
+      if (text === '') params.delete('filter')
+      else params.set('filter', text)
+    })
   useDocumentTitle(`${serverId} · ${view.kind === 'last' ? rangeOf(view.range).label : 'zoom'} – Minutely`)
 
   const metrics = useMemo(() => groupSeries(list.data?.kind === 'known' ? list.data.entries : []), [list.data])
@@ -76,11 +58,6 @@ export function ServerPage({ serverId }: { serverId: string }) {
   }, [isLost, refetch])
   const isStale = list.error !== null && metrics.length > 0
 
-  useEffect(() => {
-    const mended = mendedSearch(search)
-    if (mended !== undefined) navigate(`${path}?${mended}`, { replace: true })
-  }, [search, path, navigate])
-
   const problem = list.error !== null && (
     <Notice tone="bad" onRetry={() => void refetch()} isRetrying={list.isFetching}>
       {asSentence(list.error.message)} Trying again every {retryMs / 1000} s.
@@ -92,19 +69,26 @@ export function ServerPage({ serverId }: { serverId: string }) {
 
   return (
     <>
-      <PageHead serverId={serverId} live={live} isKnown={isKnown} lastSeenMs={lastSeenMs} nowMs={nowMs} />
+      <PageHead
+        serverId={serverId}
+        live={live}
+        isKnown={isKnown}
+        lastSeenMs={lastSeenMs}
+        nowMs={nowMs}
+        view={view}
+        filter={filter}
+      />
       {isKnown !== false && (
-        <Toolbar
-          ref={filterBox}
-          view={view}
-          filter={filter}
-          sections={sections}
-          onView={show}
-          onFilter={setFilter}
+        <ChartToolbar
+          control={control}
+          annotations={annotations}
           nowMs={nowMs}
+          syncKey={syncKey}
+          search={<FilterBox label="Filter metrics" value={filter} onChange={setFilter} />}
+          offers={<SectionJumps sections={sections} />}
         >
           {problem}
-        </Toolbar>
+        </ChartToolbar>
       )}
       {isKnown === false && (
         <>
@@ -129,13 +113,12 @@ export function ServerPage({ serverId }: { serverId: string }) {
           key={section.id}
           section={section}
           serverId={serverId}
-          view={view}
-          window={window}
+          control={control}
+          annotations={annotations}
+          syncKey={syncKey}
           live={live}
           isStale={isStale}
           nowMs={nowMs}
-          onZoom={(from, to) => show(zoom(view, from, to), view.kind === 'between')}
-          onResetZoom={undoZoom}
         />
       ))}
     </>

@@ -1,12 +1,13 @@
 /**
  * Follows one server live, once it is known: each event goes straight into the cached ranges, so charts change without being
- * read again. A connection that was lost for a moment comes back by itself; only one that stays away is called lost.
+ * read again.
  */
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { liveUrl } from '../api.ts'
 import { type LiveState, openLiveStream } from '../live-stream.ts'
 import { minuteMs } from '../time-range.ts'
+import { useLostSince } from '../use-lost-since.ts'
 import { LiveTail, type SeriesData } from './live-tail.ts'
 import { metricsKeyOf } from './metrics-query.ts'
 import { seriesKeyOf } from './series-query.ts'
@@ -22,24 +23,12 @@ export interface Live {
   readonly lostSinceMs: number | undefined
 }
 
-/** The page's own questions take up to 2 s more to fail, so a stopped process is announced after about 5 s. */
-const lostAfterMs = 3_000
-
 export function useLive(serverId: string, isKnown: boolean): Live {
   const queries = useQueryClient()
   const [tail] = useState(() => new LiveTail())
   const [state, setState] = useState<LiveState>('connecting')
   const [completeThroughMs, setCompleteThroughMs] = useState(0)
   const [lastSeenMs, setLastSeenMs] = useState(0)
-
-  const [lostSinceMs, setLostSinceMs] = useState<number>()
-
-  useEffect(() => {
-    if (state !== 'reconnecting') return setLostSinceMs(undefined)
-    const sinceMs = Date.now()
-    const timer = setTimeout(() => setLostSinceMs(sinceMs), lostAfterMs)
-    return () => clearTimeout(timer)
-  }, [state])
 
   useEffect(() => {
     if (!isKnown) return
@@ -87,5 +76,5 @@ export function useLive(serverId: string, isKnown: boolean): Live {
     })
   }, [serverId, isKnown, queries, tail])
 
-  return { state, tail, completeThroughMs, lastSeenMs, lostSinceMs }
+  return { state, tail, completeThroughMs, lastSeenMs, lostSinceMs: useLostSince(state) }
 }

@@ -1,7 +1,7 @@
 /** The lines of a chart right above it: colour, name and value (newest, or at the crosshair). A click hides or shows one. */
-import type { Line, Lines } from '../chart-lines.ts'
-import { lineColor, type Scheme } from '../palette.ts'
-import { formatValue, type Unit } from '../unit.ts'
+import type { Line, Lines } from './chart-lines.ts'
+import { lineColor, type Scheme } from './palette.ts'
+import { formatValue, type Unit } from './unit.ts'
 
 interface LinePickerProps {
   readonly lines: Lines

@@ -1,8 +1,8 @@
 /** What a chart of one line reads: average, lowest and highest of the newest step, or of the one at the crosshair. */
-import type { Line } from '../chart-lines.ts'
-import { cellAt } from '../range-columns.ts'
-import { minuteMs } from '../time-range.ts'
-import { formatValue, type Unit } from '../unit.ts'
+import type { Line } from './chart-lines.ts'
+import { cellAt } from './range-columns.ts'
+import { minuteMs } from './time-range.ts'
+import { formatValue, type Unit } from './unit.ts'
 
 interface SingleFiguresProps {
   readonly line: Line | undefined

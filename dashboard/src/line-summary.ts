@@ -1,7 +1,7 @@
 /** A chart in words, for those who do not see it: of each line the latest value, and lowest, highest and mean of the range. */
-import type { Line } from '../chart-lines.ts'
-import { cellAt, fold } from '../range-columns.ts'
-import { formatValue, type Unit } from '../unit.ts'
+import type { Line } from './chart-lines.ts'
+import { cellAt, fold } from './range-columns.ts'
+import { formatValue, type Unit } from './unit.ts'
 
 export function lineSummary(lines: readonly Line[], unit: Unit): string {
   return lines.map((line) => summaryOf(line, unit)).join('. ') || 'No samples in this range'

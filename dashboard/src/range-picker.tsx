@@ -1,6 +1,7 @@
 /** Which stretch of time: the usual ranges, any other from a dialog, steps to and fro, and the way out of a zoom. */
-import { Button, Modal, TextInput } from '@mantine/core'
+import { Button, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
+import { Dialog } from './dialog.tsx'
 import { clock, clockNear, day, timeZoneText } from './instant-text.ts'
 import { fromLocalInput, toLocalInput } from './local-instant.ts'
 import { Notice } from './notice.tsx'
@@ -99,7 +100,7 @@ function RangeDialog({ window, nowMs, onClose, onRange }: RangeDialogProps) {
     else onRange(fromMs, toMs)
   }
   return (
-    <Modal opened onClose={onClose} title="Another range" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Dialog title="Another range" onClose={onClose}>
       <form className="range-form" onSubmit={submit} noValidate>
         <TextInput
           type="datetime-local"
@@ -118,7 +119,7 @@ function RangeDialog({ window, nowMs, onClose, onRange }: RangeDialogProps) {
           <Button type="submit">Show</Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 

@@ -28,6 +28,8 @@ export const theme = createTheme({
   defaultRadius: '6px',
   respectReducedMotion: true,
   focusRing: 'auto',
+  // Said, so that theme.css can tell them.
+  components: { Button: { defaultProps: { variant: 'filled' } } },
 })
 
 const ours = {
@@ -42,6 +44,7 @@ const ours = {
   '--mantine-color-default-color': 'var(--m-text)',
   '--mantine-color-default-border': 'var(--m-line)',
   '--mantine-primary-color-filled': 'var(--m-accent)',
+  '--mantine-primary-color-filled-hover': 'var(--m-accent)',
 }
 
 /** Mantine's dark inputs are drawn from these two shades. */

@@ -1,6 +1,7 @@
 /** A dialog that notes what happened: when, what, tags, and what it is about. Errors of the API as it says them. */
-import { Button, Modal, Textarea, TextInput } from '@mantine/core'
+import { Button, Textarea, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
+import { Dialog } from '../dialog.tsx'
 import { timeZoneText } from '../instant-text.ts'
 import { toLocalInput } from '../local-instant.ts'
 import { asSentence, Notice } from '../notice.tsx'
@@ -43,7 +44,7 @@ export function AnnotationForm({ scope, atMs, shown, onClose }: AnnotationFormPr
   const problem = missing ?? (add.error === null ? undefined : asSentence(add.error.message))
 
   return (
-    <Modal opened onClose={onClose} title="Annotate" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Dialog title="Annotate" onClose={onClose}>
       <form className="note-form" onSubmit={submit} noValidate>
         <Textarea
           label="What happened"
@@ -107,6 +108,6 @@ export function AnnotationForm({ scope, atMs, shown, onClose }: AnnotationFormPr
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

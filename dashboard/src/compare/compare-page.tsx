@@ -11,9 +11,9 @@ import { LiveText } from '../live-text.tsx'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
 import { useProgress } from '../use-progress.ts'
-import { useView } from '../use-view.ts'
+import { useView, type ViewControl } from '../use-view.ts'
 import { compareKey, retryMs, useCompare } from './compare-query.ts'
-import { readCompareView, writeList } from './compare-view.ts'
+import { type CompareView, readCompareView, writeList } from './compare-view.ts'
 import { ComparedCharts } from './compared-charts.tsx'
 import { Offers } from './offers.tsx'
 import { MetricPicker, ServerPicker } from './pickers.tsx'
@@ -56,15 +56,15 @@ export function ComparePage() {
           onChange={(next) => setParams((into) => writeList(into, 'server', next))}
         />
         <MetricPicker globs={globs} onChange={(next) => setParams((into) => writeList(into, 'metric', next))} />
-        <label className="choice">
-          <span>Charts</span>
-          <select value={by} onChange={({ currentTarget: { value } }) => setParams((into) => into.set('by', value))}>
-            <option value="metric">by metric, a line per server</option>
-            <option value="server">by server</option>
-          </select>
-        </label>
       </div>
-      <ChartToolbar control={control} stepMs={stepMs} annotations={annotations} nowMs={nowMs} syncKey={syncKey}>
+      <ChartToolbar
+        control={control}
+        stepMs={stepMs}
+        annotations={annotations}
+        nowMs={nowMs}
+        syncKey={syncKey}
+        offers={<ChartsBy by={by} setParams={setParams} />}
+      >
         {error !== null && (
           <Notice tone="bad" onRetry={() => void query.refetch()} isRetrying={query.isFetching}>
             {asSentence(error.message)} Trying again every {retryMs / 1000} s.
@@ -95,5 +95,17 @@ export function ComparePage() {
         <Offers serverIds={serverIds} globs={globs} setParams={setParams} />
       )}
     </>
+  )
+}
+
+function ChartsBy({ by, setParams }: Pick<CompareView, 'by'> & Pick<ViewControl, 'setParams'>) {
+  return (
+    <label className="choice">
+      <span className="dim">Charts</span>
+      <select value={by} onChange={({ currentTarget: { value } }) => setParams((into) => into.set('by', value))}>
+        <option value="metric">by metric</option>
+        <option value="server">by server</option>
+      </select>
+    </label>
   )
 }

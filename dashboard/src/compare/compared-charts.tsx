@@ -49,6 +49,7 @@ function ByMetric({ servers, ...props }: ShownProps) {
   const charts = useMemo(() => comparedMetrics(servers, serverIds), [servers, serverIds])
   return (
     <>
+      <h2 className="hidden-text">Metrics</h2>
       <div className="cards compare-cards" data-stale={props.hasFailed}>
         {charts.slice(0, chartsMax).map((chart) => (
           <ComparedCard key={chart.key} chart={chart} servers={servers} {...props} />

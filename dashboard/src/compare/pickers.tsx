@@ -11,10 +11,12 @@ import '@mantine/core/styles/Pill.css'
 import '@mantine/core/styles/PillsInput.css'
 import '@mantine/core/styles/Popover.css'
 
-const offeredMax = 50
+/** As many as need no scrolling: who wants another one types more. */
+const offeredMax = 10
+const offersPx = 340
 const typingMs = 200
 const staleMs = 60_000
-const closeWhenGone = { shadow: 'md', withinPortal: false } as const
+const dropdown = { shadow: 'md', withinPortal: false } as const
 
 interface ServerPickerProps {
   readonly ref: Ref<HTMLInputElement>
@@ -28,11 +30,11 @@ export function ServerPicker({ ref, serverIds, scheme, onChange }: ServerPickerP
   const [asked] = useDebouncedValue(search.trim(), typingMs)
   const { data, error } = useQuery({
     queryKey: ['servers-offered', asked],
-    queryFn: ({ signal }) => readServers({ query: asked, limit: offeredMax, cursor: null }, signal),
+    queryFn: ({ signal }) => readServers({ query: asked, limit: offeredMax + serversMax, cursor: null }, signal),
     placeholderData: keepPreviousData,
     staleTime: staleMs,
   })
-  const offered = new Set([...serverIds, ...(data?.servers.map(({ serverId }) => serverId) ?? [])])
+  const found = data?.servers.map(({ serverId }) => serverId).filter((serverId) => !serverIds.includes(serverId)) ?? []
   return (
     <MultiSelect
       ref={ref}
@@ -40,7 +42,7 @@ export function ServerPicker({ ref, serverIds, scheme, onChange }: ServerPickerP
       size="xs"
       label="Servers"
       placeholder={serverIds.length === 0 ? 'Search servers  ( / )' : ''}
-      data={[...offered]}
+      data={[...found.slice(0, offeredMax), ...serverIds]}
       // The API has searched.
       filter={({ options }) => options}
       value={[...serverIds]}
@@ -55,7 +57,8 @@ export function ServerPicker({ ref, serverIds, scheme, onChange }: ServerPickerP
       hidePickedOptions
       clearable
       clearButtonProps={{ 'aria-label': 'Remove all servers' }}
-      comboboxProps={closeWhenGone}
+      maxDropdownHeight={offersPx}
+      comboboxProps={dropdown}
       nothingFoundMessage={error === null ? `No server's name contains ${asked}` : error.message}
       renderPill={({ value, onRemove }) => (
         <Chosen text={String(value)} color={lineColor(scheme, serverIds.indexOf(String(value)))} onRemove={onRemove} />
@@ -86,7 +89,7 @@ export function MetricPicker({ globs, onChange }: MetricPickerProps) {
       label="Metrics"
       placeholder={globs.length === 0 ? 'A name, or a glob such as system.cpu.*' : ''}
       data={metricIds}
-      filter={({ options }) => options}
+      filter={({ options }) => options.slice(0, offeredMax)}
       value={[...globs]}
       onChange={(next) => onChange(globsOf(next, new Set(metricIds)))}
       searchValue={search}
@@ -95,7 +98,8 @@ export function MetricPicker({ globs, onChange }: MetricPickerProps) {
       splitChars={[',', ' ', ';']}
       clearable
       clearButtonProps={{ 'aria-label': 'Remove all metrics' }}
-      comboboxProps={closeWhenGone}
+      maxDropdownHeight={offersPx}
+      comboboxProps={dropdown}
       renderPill={({ value, onRemove }) => <Chosen text={String(value)} color={undefined} onRemove={onRemove} />}
     />
   )

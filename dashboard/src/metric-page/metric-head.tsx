@@ -25,7 +25,7 @@ export function MetricHead({ metricId, progress, serverCount, completeThroughMs,
       <h1>{metricId}</h1>
       <LiveText progress={progress} />
       <Link href={`/compare?${viewSearch(view, { metric: metricId })}`}>Compare with…</Link>
-      <dl className="page-facts">
+      <dl className="page-facts metric-facts">
         <div>
           <dt>Servers</dt>
           <dd>{serverCount ?? '–'}</dd>

@@ -13,7 +13,7 @@ test('an address is read, nonsense means the default', () => {
     ['a', 'b:c'],
   ])
   assert.deepEqual(view, { by: 'max', order: 'bottom', n: 20, labels, per: 'series' })
-  const plain = { by: 'avg', order: 'top', n: 5, labels: undefined, per: 'server' }
+  const plain = { by: 'avg', order: 'top', n: 10, labels: undefined, per: 'server' }
   assert.deepEqual(readMetricView(new URLSearchParams('by=p99&order=up&n=7&per=x')), plain)
 })
 

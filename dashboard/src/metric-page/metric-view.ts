@@ -17,7 +17,7 @@ export interface MetricView {
 }
 
 export const ns = [5, 10, 20, 50] as const
-const nDefault = 5
+const nDefault = 10
 
 export function readMetricView(params: URLSearchParams): MetricView {
   const labels = params.getAll('label').flatMap((text): [string, string][] => {

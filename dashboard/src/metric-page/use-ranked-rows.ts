@@ -9,8 +9,8 @@ import type { RankedRow } from './ranking-table.tsx'
 import type { SpreadLine } from './spread.ts'
 import { stickyColors } from './sticky-colors.ts'
 
-/** All of the palette but the first, which is the spread's. */
-const colors = Array.from({ length: linesMax - 1 }, (_, index) => index + 1)
+/** All of the palette but the first, which is the spread's, and the last, which is grey as those without a colour are. */
+const colors = Array.from({ length: linesMax - 2 }, (_, index) => index + 1)
 
 interface Ranked {
   readonly rows: readonly RankedRow[] | undefined

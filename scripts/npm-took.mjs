@@ -10,6 +10,7 @@ export const optionsOf = {
     ...{ hosts: true, metrics: true, minutes: true, speed: true, rounds: true, 'no-peers': false, 'no-stages': false },
     ...{ profile: true, distributed: false, sustain: true, rate: true },
   },
+  'bench:page': { hosts: true, runs: true },
   'bench:queries': {
     ...{
       servers: true,

@@ -3,6 +3,8 @@
  * API's own words when it answered, ours when it did not.
  */
 import type {
+  Aggregation,
+  LatestAnswer,
   MetricListAnswer,
   MetricsAnswer,
   SeriesAnswer,
@@ -46,8 +48,9 @@ export function readServers(
   return read(`/v1/servers?${params}`, signal)
 }
 
-export function readMetrics(serverId: string, signal: AbortSignal): Promise<MetricsAnswer> {
-  return read(`/v1/servers/${encodeURIComponent(serverId)}/metrics`, signal)
+export function readMetrics(serverId: string, signal: AbortSignal, metricId?: string): Promise<MetricsAnswer> {
+  const search = metricId === undefined ? '' : `?${new URLSearchParams({ metricId })}`
+  return read(`/v1/servers/${encodeURIComponent(serverId)}/metrics${search}`, signal)
 }
 
 export function readMetricList(
@@ -70,6 +73,24 @@ export function readSeries(
   return read(`/v1/servers/${encodeURIComponent(question.serverId)}/series?${params}`, signal)
 }
 
+/** The newest closed value of one metric of each server, its series merged. */
+export function readLatest(
+  question: {
+    metricId: string
+    aggregation: Aggregation
+    labels: readonly string[]
+    groupBy: string | undefined
+    minutes: number
+  },
+  signal: AbortSignal,
+): Promise<LatestAnswer> {
+  const { metricId, aggregation, labels, groupBy, minutes } = question
+  const params = new URLSearchParams({ metricId, agg: aggregation, minutes: String(minutes), per: 'server' })
+  for (const label of labels) params.append('label', label)
+  if (groupBy !== undefined) params.set('groupBy', groupBy)
+  return read(`/v1/latest?${params}`, signal)
+}
+
 export function readStorage(signal: AbortSignal): Promise<StorageAnswer> {
   return read('/v1/storage', signal)
 }
@@ -77,6 +98,8 @@ export function readStorage(signal: AbortSignal): Promise<StorageAnswer> {
 export function liveUrl(serverId: string): string {
   return `/v1/servers/${encodeURIComponent(serverId)}/live`
 }
+
+export const fleetLiveUrl = '/v1/live'
 
 export async function read<T>(path: string, signal: AbortSignal): Promise<T> {
   return ask(path, { headers: { accept: 'application/json' } }, signal)

@@ -10,7 +10,7 @@ import { PageBoundary } from './page-boundary.tsx'
 import { places } from './places.ts'
 import { TopBar } from './top-bar.tsx'
 
-const ServerList = lazy(async () => ({ default: (await import('./server-list/server-list.tsx')).ServerList }))
+const FleetPage = lazy(async () => ({ default: (await import('./fleet/fleet-page.tsx')).FleetPage }))
 const ServerPage = lazy(async () => ({ default: (await import('./server-page/server-page.tsx')).ServerPage }))
 const MetricList = lazy(async () => ({ default: (await import('./metric-list/metric-list.tsx')).MetricList }))
 const MetricPage = lazy(async () => ({ default: (await import('./metric-page/metric-page.tsx')).MetricPage }))
@@ -32,7 +32,10 @@ export function App() {
         <PageBoundary key={path}>
           <Switch>
             <Route path="/">
-              <ServerList />
+              <FleetPage kind="wall" />
+            </Route>
+            <Route path="/servers">
+              <FleetPage kind="list" />
             </Route>
             <Route path="/servers/:serverId">{({ serverId }) => <ServerPage serverId={decodeId(serverId)} />}</Route>
             <Route path="/metrics">

@@ -22,6 +22,15 @@ export const keyGroups: readonly KeyGroup[] = [
     ],
   },
   {
+    title: 'Fleet',
+    keys: [
+      { keys: 's', meaning: 'Silent servers only, or all' },
+      { keys: '↑ ↓ ← →', meaning: 'Next server, on the map or in the list; with Shift the map moves' },
+      { keys: '+ − 0', meaning: 'Zoom the map in, out, all the way out' },
+      { keys: 'Enter', meaning: 'Open the server' },
+    ],
+  },
+  {
     title: 'Charts',
     keys: [
       { keys: '[', meaning: 'Shorter range' },

@@ -25,7 +25,7 @@ function open() {
       onStatus: ({ completeThroughMs }) => log.push(`status ${completeThroughMs}`),
       onState: (state) => log.push(state),
       onGap: () => log.push('gap'),
-      onProgress: (completeThroughMs) => log.push(`progress ${completeThroughMs}`),
+      onProgress: ({ completeThroughMs }) => log.push(`progress ${completeThroughMs}`),
     },
     {
       createSource: () => {

@@ -1,5 +1,5 @@
 /**
- * Live events over SSE, one server's or the fleet's, for as long as somebody looks. The browser reconnects by itself after a lost connection
+ * Live events of one server, or of the fleet, over SSE, for as long as somebody looks. The browser reconnects by itself after a lost connection
  * (with Last-Event-ID); what it does not do, this does: come back after an HTTP error, and notice a connection that is
  * open but silent, for the API sends a status every 15 s.
  *
@@ -7,7 +7,7 @@
  *
  * After each way back, and when the API says `reset`, events may be missing: onGap, and the ranges are to be read again.
  */
-import type { LiveMinute, LiveStatus } from '@minutely/schema/query-wire'
+import type { LiveMinute, LiveProgress, LiveStatus } from '@minutely/schema/query-wire'
 
 export type LiveState = 'connecting' | 'connected' | 'reconnecting'
 
@@ -17,7 +17,7 @@ export interface LiveHandlers {
   readonly onState: (state: LiveState) => void
   readonly onGap: () => void
   /** Of the fleet's stream: more minutes are closed. */
-  readonly onProgress?: (completeThroughMs: number) => void
+  readonly onProgress?: (progress: LiveProgress) => void
 }
 
 /** Two heartbeats and some. */
@@ -77,7 +77,7 @@ export function openLiveStream(url: string, handlers: LiveHandlers, deps: LiveDe
     })
     source.addEventListener('progress', (event) => {
       heard()
-      handlers.onProgress?.((JSON.parse(event.data) as Pick<LiveStatus, 'completeThroughMs'>).completeThroughMs)
+      handlers.onProgress?.(JSON.parse(event.data) as LiveProgress)
     })
     source.addEventListener('reset', () => {
       heard()

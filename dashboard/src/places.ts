@@ -22,7 +22,7 @@ const below =
 
 const all: readonly Place[] = [
   { href: '/', text: 'Fleet', key: 'f', isThere: true, holds: (path) => path === '/' },
-  { href: '/servers', text: 'Servers', key: 's', isThere: false, holds: below('/servers') },
+  { href: '/servers', text: 'Servers', key: 's', isThere: true, holds: below('/servers') },
   { href: '/metrics/', text: 'Metrics', key: 'm', isThere: true, holds: below('/metrics') },
   { href: '/compare', text: 'Compare', key: 'c', isThere: true, holds: below('/compare') },
   { href: '/ingest', text: 'Ingest', key: 'i', isThere: false, holds: below('/ingest') },

@@ -16,6 +16,8 @@ import '@mantine/core/styles/Text.css'
 import '@mantine/core/styles/ScrollArea.css'
 import '@mantine/core/styles/ModalBase.css'
 import '@mantine/core/styles/Modal.css'
+import '@mantine/core/styles/Popover.css'
+import '@mantine/core/styles/Combobox.css'
 import { type CSSVariablesResolver, createTheme, localStorageColorSchemeManager } from '@mantine/core'
 
 /** public/color-scheme.js reads the same key before the first paint. */

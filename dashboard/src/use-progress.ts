@@ -3,6 +3,7 @@
  * once for each. Viewers wait a moment each for itself, so that they do not all ask at once.
  */
 import { useEffect, useRef, useState } from 'react'
+import { fleetLiveUrl } from './api.ts'
 import { type LiveState, openLiveStream } from './live-stream.ts'
 import { useLostSince } from './use-lost-since.ts'
 
@@ -15,7 +16,7 @@ export interface Progress {
   readonly lostSinceMs: number | undefined
 }
 
-const spreadMs = 1_000
+const spreadMs = 2_500
 
 /** onClosed: a minute was closed, or events may have been missed. */
 export function useProgress(onClosed: () => void): Progress {
@@ -33,10 +34,10 @@ export function useProgress(onClosed: () => void): Progress {
       clearTimeout(timer)
       timer = setTimeout(() => latest.current(), spreadMs * Math.random())
     }
-    const end = openLiveStream('/v1/live', {
+    const end = openLiveStream(fleetLiveUrl, {
       onMinute: () => {},
       onStatus: (status) => setSkewMs(status.nowMs - Date.now()),
-      onProgress: (throughMs) => {
+      onProgress: ({ completeThroughMs: throughMs }) => {
         // The first one says where the stream begins; ranges that were read just before may be of the minute before.
         if (throughMs <= knownMs) return
         knownMs = throughMs

@@ -259,6 +259,37 @@ describe('latest values', () => {
     assert.equal((await json('/v1/latest?minutes=61')).status, 400)
   })
 
+  it('are one a server when asked so: its series of its newest minute, merged', async () => {
+    const path = `/v1/latest?metricId=${load}&per=server&agg=min,max,sum,count`
+    const newest = latestAnswer.parse((await json(`${path}&minutes=4&query=s2`)).body)
+    assert.deepEqual(newest.series, [
+      { metricId: load, labels: {}, unit: 'number', minutesBack: [0], min: [2], max: [2.5], sum: [4.5], count: [2] },
+    ])
+    await setCompleteThrough(api.pool, at(1))
+    const both = latestAnswer.parse((await json(`${path}&query=s2`)).body)
+    await setCompleteThrough(api.pool, at(4))
+    assert.deepEqual(both.series, [
+      { metricId: load, labels: {}, unit: 'number', minutesBack: [0], min: [2], max: [12], sum: [16.5], count: [3] },
+    ])
+  })
+
+  it('say a label of each server when asked so', async () => {
+    const answer = latestAnswer.parse((await json('/v1/latest?metricId=system.*&per=server&groupBy=device&minutes=4')).body)
+    assert.deepEqual(answer.groups, ['a', 'a', 'a', 'a', 'a', 'a', 'a'])
+    const none = latestAnswer.parse((await json('/v1/latest?metricId=system.memory.usage&groupBy=device')).body)
+    assert.deepEqual(none.groups, [null])
+    assert.equal((await json('/v1/latest?groupBy=de:vice')).status, 400)
+    const csv = await (
+      await api.get('/v1/latest?groupBy=device&query=s0&metricId=system.load&agg=max', {
+        headers: { accept: 'text/csv' },
+      })
+    ).text()
+    assert.deepEqual(csv.split('\r\n').slice(0, 2), [
+      'serverId,metricId,labels,timeMs,max,group',
+      `s0,${load},"{""device"":""a""}",${at(3)},0.5,a`,
+    ])
+  })
+
   it('exist as CSV and NDJSON', async () => {
     const path = '/v1/latest?metricId=system.memory.usage&minutes=4&agg=sum'
     const csv = await (await api.get(path, { headers: { accept: 'text/csv' } })).text()

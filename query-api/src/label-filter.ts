@@ -114,7 +114,7 @@ function parsePattern(text: string): Pattern {
   return parts
 }
 
-function checkName(parameter: string, name: string): void {
+export function checkName(parameter: string, name: string): void {
   if (name.length <= labelNameLengthMax && labelNamePattern.test(name)) return
   throw invalid(parameter, `does not name a label (${show(name)}); names match ${labelNamePattern.source}`)
 }

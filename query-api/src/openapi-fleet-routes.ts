@@ -200,6 +200,17 @@ export const fleetRoutes: readonly RouteDescription[] = [
           .max(minutesLimit.max)
           .optional()
           .describe('How many closed minutes to look back for a value, default 1'),
+        per: z
+          .enum(summaryPers)
+          .optional()
+          .describe(
+            'A value per series (default), or one per server and metric: of its matching series those of its newest minute, merged',
+          ),
+        groupBy: z
+          .string()
+          .optional()
+          .describe('Name of a label whose value is to be told of each server')
+          .meta({ example: 'region' }),
       }),
     },
     answer: {

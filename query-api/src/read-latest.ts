@@ -6,13 +6,15 @@
  *   avg             |  0.31 |  0.52 |  null |         | m-3 | m-2 | m-1 |  completeThrough
  *   minutesBack     |     0 |     1 |  null |                        0
  *
+ * With `per=server` the matching series of a metric are one row: of each server those that have its newest minute, merged.
+ *
  * All from Postgres: the ring is no faster for a single minute, and has the newest one last.
  */
 import { minuteMs } from '@minutely/schema/limits'
-import type { Aggregation } from '@minutely/schema/query-wire'
-import { type SeriesRef, seriesKey } from '@minutely/schema/series-identity'
-import { compareText, orderedLabels } from './dictionary.ts'
-import { labelParameters } from './label-filter.ts'
+import { type Aggregation, type SummaryPer, summaryPers } from '@minutely/schema/query-wire'
+import type { SeriesRef } from '@minutely/schema/series-identity'
+import { checkName, labelParameters } from './label-filter.ts'
+import { type FoundRow, tableOf } from './latest-table.ts'
 import type { Parameters } from './parameters.ts'
 import { tooManyCells, tooManySeries } from './range-limits.ts'
 import { readAggregations } from './range-question.ts'
@@ -29,9 +31,20 @@ export interface LatestQuestion {
   readonly query: string | undefined
   readonly aggregations: readonly Aggregation[]
   readonly minutes: number
+  readonly per: SummaryPer
+  /** Name of a label. */
+  readonly groupBy: string | undefined
 }
 
-export const latestParameters: readonly string[] = ['query', 'metricId', ...labelParameters, 'agg', 'minutes']
+export const latestParameters: readonly string[] = [
+  'query',
+  'metricId',
+  ...labelParameters,
+  'agg',
+  'minutes',
+  'per',
+  'groupBy',
+]
 export const minutesLimit = { min: 1, max: 60, default: 1 } as const
 
 export interface LatestAnswer {
@@ -40,6 +53,8 @@ export interface LatestAnswer {
   readonly startMs: number
   readonly endMs: number
   readonly servers: readonly string[]
+  /** Of each server the value of the label groupBy, null without one. */
+  readonly groups: readonly (string | null)[] | undefined
   readonly series: readonly SeriesRef[]
   /** Slot = series * servers.length + server. A minute is a step; count 0: no value. */
   readonly values: StepMatrix
@@ -55,15 +70,15 @@ export function readLatestQuestion(parameters: Parameters): LatestQuestion {
     query: readQuery(parameters),
     aggregations: readAggregations(parameters),
     minutes: parameters.integer('minutes', minutesLimit),
+    per: parameters.word('per', summaryPers) ?? 'series',
+    groupBy: readGroupBy(parameters),
   }
 }
 
-interface FoundRow {
-  series_id: number
-  server_id: string
-  metric_id: string
-  /** JSON: read once for each different one, not once a series. */
-  labels: string
+function readGroupBy(parameters: Parameters): string | undefined {
+  const name = parameters.single('groupBy')
+  if (name !== undefined) checkName('groupBy', name)
+  return name
 }
 
 export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps, 'ring'>): Promise<LatestAnswer> {
@@ -73,27 +88,28 @@ export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps
   const endMs = Math.floor(completeThroughMs / minuteMs) * minuteMs
   const startMs = Math.max(0, endMs - minutes * minuteMs)
   const found = await findRows(question, session, Math.min(config.summarySeriesMax, config.pointsMax))
-  const table = tableOf(found)
+  const table = tableOf(found, question)
   const cellCount = table.servers.length * table.series.length
   if (cellCount > config.pointsMax) throw tooManyCells(table, config.pointsMax)
   const release = budget.take(cellCount)
   try {
     // One step over all of it: what is newer replaces what is older.
-    const range: TimeRange = { startMs, endMs, stepMs: minuteMs, stepCount: 1 }
+    const range: TimeRange = { startMs, endMs, stepMs: minutes * minuteMs, stepCount: 1 }
     const values = new StepMatrix(cellCount, range)
     const minutesBack = new Uint8Array(cellCount)
     const seriesIds = found.map(({ series_id }) => series_id)
     await session.readMinutes({ seriesIds, fromMs: startMs, toMs: endMs }, (seriesId, atMs, minute) => {
       const slot = table.slotOf.get(seriesId) as number
-      // Of one series they come in ascending order.
-      values.min[slot] = minute.min
-      values.max[slot] = minute.max
-      values.sum[slot] = minute.sum
-      values.count[slot] = minute.count
-      minutesBack[slot] = (endMs - atMs) / minuteMs - 1
+      const back = (endMs - atMs) / minuteMs - 1
+      if (values.count[slot] !== 0) {
+        if (back > (minutesBack[slot] as number)) return
+        if (back < (minutesBack[slot] as number)) values.count[slot] = 0
+      }
+      values.add(slot, atMs, minute)
+      minutesBack[slot] = back
     })
-    const { servers, series } = table
-    return { aggregations, completeThroughMs, startMs, endMs, servers, series, values, minutesBack, release }
+    const { servers, groups, series } = table
+    return { aggregations, completeThroughMs, startMs, endMs, servers, groups, series, values, minutesBack, release }
   } catch (error) {
     release()
     throw error
@@ -114,52 +130,4 @@ async function findRows(question: LatestQuestion, session: StoreSession, seriesM
     values.slice(0, -1),
   )
   throw tooManySeries(all.rows[0]?.n ?? rows.length, seriesMax)
-}
-
-interface Table {
-  readonly servers: readonly string[]
-  readonly series: readonly SeriesRef[]
-  readonly slotOf: ReadonlyMap<number, number>
-}
-
-/** Rows come by server. */
-function tableOf(rows: readonly FoundRow[]): Table {
-  const servers: string[] = []
-  const seriesOf = new SeriesNumbers()
-  const places = rows.map(({ series_id: seriesId, server_id: serverId, metric_id: metricId, labels }) => {
-    if (serverId !== servers.at(-1)) servers.push(serverId)
-    return { seriesId, server: servers.length - 1, number: seriesOf.numberOf(metricId, labels) }
-  })
-  const { series, rankOf } = seriesOf.sorted()
-  const slotOf = new Map<number, number>()
-  for (const { seriesId, server, number } of places) {
-    slotOf.set(seriesId, (rankOf[number] as number) * servers.length + server)
-  }
-  return { servers, series, slotOf }
-}
-
-/** The different (metric, labels), numbered as they come. By metric first: a common key would be made anew for each row. */
-class SeriesNumbers {
-  readonly #numbers = new Map<string, Map<string, number>>()
-  readonly #series: SeriesRef[] = []
-
-  numberOf(metricId: string, labels: string): number {
-    const ofMetric = this.#numbers.get(metricId) ?? new Map<string, number>()
-    const known = ofMetric.get(labels)
-    if (known !== undefined) return known
-    this.#numbers.set(metricId, ofMetric.set(labels, this.#series.length))
-    return this.#series.push({ metricId, labels: orderedLabels(JSON.parse(labels) as Record<string, string>) }) - 1
-  }
-
-  /** rankOf: number -> place in `series`. */
-  sorted(): { series: SeriesRef[]; rankOf: number[] } {
-    const sorted = this.#series
-      .map((series, number) => ({ series, number, key: seriesKey(series) }))
-      .sort((a, b) => compareText(a.key, b.key))
-    const rankOf: number[] = []
-    sorted.forEach(({ number }, rank) => {
-      rankOf[number] = rank
-    })
-    return { series: sorted.map(({ series }) => series), rankOf }
-  }
 }

@@ -28,7 +28,7 @@ export interface ServersQuestion {
 
 export const serversParameters: readonly string[] = ['query', 'metricId', ...labelParameters, 'limit', 'cursor']
 export const serverMetricsParameters: readonly string[] = ['metricId', ...labelParameters]
-export const serversLimit = { min: 1, max: 1000, default: 100 } as const
+export const serversLimit = { min: 1, max: 10_000, default: 100 } as const
 const cursorVersion = 1
 
 export function readServersQuestion(parameters: Parameters): ServersQuestion {

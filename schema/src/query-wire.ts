@@ -141,6 +141,10 @@ export const latestAnswer = z
     startMs: z.int().describe('Start of the oldest minute that was looked at'),
     endMs: z.int(),
     servers: z.array(serverId).describe('Those that have a matching series, sorted'),
+    groups: z
+      .array(z.string().nullable())
+      .optional()
+      .describe('With groupBy: of each server the value of that label, null where none of its series has it'),
     series: z.array(
       z.object({
         metricId,
@@ -206,6 +210,7 @@ export type MetricSummaryAnswer = z.infer<typeof metricSummaryAnswer>
 export type LatestAnswer = z.infer<typeof latestAnswer>
 export type LiveMinute = z.infer<typeof liveMinute>
 export type LiveStatus = z.infer<typeof liveStatus>
+export type LiveProgress = z.infer<typeof liveProgress>
 
 const storageTier = z
   .object({

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { readStorage } from '../api.ts'
 import { diskText } from './disk-text.ts'
+import './server-list.css'
 
 const refreshMs = 60_000
 

@@ -1,5 +1,6 @@
 /** In place of the list while there is no server: what is on its way by itself, and how to send more. */
 import { WaysToSend } from './ways-to-send.tsx'
+import './server-list.css'
 
 export function FirstSamples() {
   return (

@@ -6,6 +6,7 @@ import { seenText } from '../instant-text.ts'
 import { FreshnessState } from './freshness-state.tsx'
 import { Sparkline } from './sparkline.tsx'
 import { useVitalColumns, useVitals } from './vitals.ts'
+import './server-list.css'
 
 export function OnlyServer({ server, nowMs, gate }: { server: ServerEntry; nowMs: number; gate: Gate }) {
   const vitals = useVitals(server.serverId, { gate, enabled: true })

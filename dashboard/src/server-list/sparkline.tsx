@@ -5,6 +5,7 @@
 import { useComputedColorScheme } from '@mantine/core'
 import { lineColor } from '../palette.ts'
 import { formatValue } from '../unit.ts'
+import './server-list.css'
 
 interface SparklineProps {
   readonly name: string

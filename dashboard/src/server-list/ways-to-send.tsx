@@ -1,6 +1,7 @@
 /** How to get data in: an agent on another host, or anything that can POST. Shown on the empty page and in a dialog. */
 import { Button, CopyButton } from '@mantine/core'
 import { addressUnknown, agentCommand, collectorUrl, curlCommand, isLoopback } from './agent-command.ts'
+import './server-list.css'
 
 export function WaysToSend() {
   const isLocal = isLoopback(location.hostname)

@@ -29,7 +29,7 @@ export interface TableOptions {
 
 const noLabels = '{}'
 
-/** Rows come by server. Of a server whose series say different groups, the first one counts. */
+/** Rows come by server. Of a server whose series say different groups, the first by the alphabet counts. */
 export function tableOf(found: readonly FoundRow[], { per, groupBy }: TableOptions): Table {
   const servers: string[] = []
   const groups: (string | null)[] = []
@@ -41,7 +41,8 @@ export function tableOf(found: readonly FoundRow[], { per, groupBy }: TableOptio
       groups.push(null)
     }
     const server = servers.length - 1
-    if (groupBy !== undefined) groups[server] ??= groupOf.read(labels)
+    const group = groupBy === undefined ? null : groupOf.read(labels)
+    if (group !== null && group < (groups[server] ?? '\uffff')) groups[server] = group
     return { seriesId, server, number: seriesOf.numberOf(metricId, per === 'server' ? noLabels : labels) }
   })
   const { series, rankOf } = seriesOf.sorted()

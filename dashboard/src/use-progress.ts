@@ -1,56 +1,59 @@
 /**
- * How far minutes are closed, followed live, for pages about many servers: they read their ranges again when a minute was closed, at most
- * once for each. Viewers wait a moment each for itself, so that they do not all ask at once.
+ * Follows the fleet's stream: how far minutes are closed, and the server's clock. When another minute is closed, what is shown is read
+ * anew, once, within a few seconds (onMinute): a thousand viewers should not all ask in the same moment.
  */
 import { useEffect, useRef, useState } from 'react'
 import { fleetLiveUrl } from './api.ts'
 import { type LiveState, openLiveStream } from './live-stream.ts'
+import { minuteMs } from './time-range.ts'
 import { useLostSince } from './use-lost-since.ts'
 
 export interface Progress {
   readonly state: LiveState
   /** 0 until known. */
   readonly completeThroughMs: number
-  /** Server's clock minus ours. */
+  /** The server's clock minus ours. */
   readonly skewMs: number
   readonly lostSinceMs: number | undefined
 }
 
 const spreadMs = 2_500
 
-/** onClosed: a minute was closed, or events may have been missed. */
-export function useProgress(onClosed: () => void): Progress {
+export function useProgress(onMinute: () => void): Progress {
   const [state, setState] = useState<LiveState>('connecting')
   const [completeThroughMs, setCompleteThroughMs] = useState(0)
   const [skewMs, setSkewMs] = useState(0)
-  const latest = useRef(onClosed)
-  useEffect(() => {
-    latest.current = onClosed
-  })
+  const latest = useRef(onMinute)
+  latest.current = onMinute
+
   useEffect(() => {
     let knownMs = 0
     let timer: ReturnType<typeof setTimeout> | undefined
-    const tell = () => {
+    const readSoon = () => {
       clearTimeout(timer)
-      timer = setTimeout(() => latest.current(), spreadMs * Math.random())
+      timer = setTimeout(() => latest.current(), Math.random() * spreadMs)
     }
-    const end = openLiveStream(fleetLiveUrl, {
+    const reach = (atMs: number) => {
+      const minute = Math.floor(atMs / minuteMs)
+      setCompleteThroughMs((before) => Math.max(before, atMs))
+      if (knownMs > 0 && minute > Math.floor(knownMs / minuteMs)) readSoon()
+      knownMs = Math.max(knownMs, atMs)
+    }
+    const close = openLiveStream(fleetLiveUrl, {
       onMinute: () => {},
-      onStatus: (status) => setSkewMs(status.nowMs - Date.now()),
-      onProgress: ({ completeThroughMs: throughMs }) => {
-        // The first one says where the stream begins; ranges that were read just before may be of the minute before.
-        if (throughMs <= knownMs) return
-        knownMs = throughMs
-        setCompleteThroughMs(throughMs)
-        tell()
+      onProgress: (progress) => reach(progress.completeThroughMs),
+      onStatus: (status) => {
+        setSkewMs(status.nowMs - Date.now())
+        reach(status.completeThroughMs)
       },
       onState: setState,
-      onGap: tell,
+      onGap: readSoon,
     })
     return () => {
       clearTimeout(timer)
-      end()
+      close()
     }
   }, [])
+
   return { state, completeThroughMs, skewMs, lostSinceMs: useLostSince(state) }
 }

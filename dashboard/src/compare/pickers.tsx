@@ -6,10 +6,8 @@ import { type Ref, useState } from 'react'
 import { readMetricList, readServers } from '../api.ts'
 import { lineColor, type Scheme } from '../palette.ts'
 import { globsMax, globsOf, serversMax } from './compare-view.ts'
-import '@mantine/core/styles/Combobox.css'
 import '@mantine/core/styles/Pill.css'
 import '@mantine/core/styles/PillsInput.css'
-import '@mantine/core/styles/Popover.css'
 
 /** As many as need no scrolling: who wants another one types more. */
 const offeredMax = 10

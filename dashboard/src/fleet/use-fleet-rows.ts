@@ -5,12 +5,12 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useMemo, useRef } from 'react'
 import { type Unit, unitOf } from '../unit.ts'
+import { useProgress } from '../use-progress.ts'
 import { type Domain, domainOf } from './colour-scale.ts'
 import { colouringOf, fallbackOf } from './colourings.ts'
 import { fleetKey, useFleet, useLatest, useMetricNames } from './fleet-queries.ts'
 import { rowsOf, silenceReference } from './fleet-rows.ts'
 import type { FleetView } from './fleet-view.ts'
-import { useProgress } from './use-progress.ts'
 
 export type FleetData = ReturnType<typeof useFleetRows>
 

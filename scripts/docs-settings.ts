@@ -12,6 +12,7 @@ import { embeddedSettings } from '@minutely/all-in-one/config'
 import { collectorSettings } from '@minutely/collector-api/config'
 import { type Settings, settingsTable } from '@minutely/lib/config'
 import { httpSettings } from '@minutely/lib/http-server'
+import { ingestReportSettings } from '@minutely/lib/ingest-report/ingest-report-settings'
 import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
 import { liveSettings } from '@minutely/lib/live/live-settings'
 import { loggingSettings } from '@minutely/lib/logging'
@@ -32,6 +33,7 @@ export const settingsByName: ReadonlyMap<string, Settings> = new Map<string, Set
   ['embedded', embeddedSettings],
   ['http', httpSettings],
   ['import', importSettings],
+  ['ingest-report', ingestReportSettings],
   ['kafka', kafkaLogSettings],
   ['live', liveSettings],
   ['log', postgresLogSettings],

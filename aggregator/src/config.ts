@@ -1,6 +1,7 @@
 /** Settings of the aggregator. Durations in ms, sizes in bytes. */
 import { type ConfigOf, integer, type Settings } from '@minutely/lib/config'
 import { httpSettings } from '@minutely/lib/http-server'
+import { ingestReportSettings } from '@minutely/lib/ingest-report/ingest-report-settings'
 import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
 import { liveSettings } from '@minutely/lib/live/live-settings'
 import { loggingSettings } from '@minutely/lib/logging'
@@ -136,6 +137,7 @@ export const aggregatorStoreSettings = {
 export const aggregatorProcessSettings = {
   http: { ...httpSettings, port: { ...httpSettings.port, default: '7073' } },
   logging: loggingSettings,
+  ingest: ingestReportSettings,
   kafka: kafkaLogSettings,
   schemas: schemaRegistrySettings,
   postgres: postgresSettings,

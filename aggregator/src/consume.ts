@@ -11,6 +11,7 @@
  * dropped unread is a gap (log-gaps.ts).
  */
 import type { Clock } from '@minutely/lib/clock'
+import type { IngestCounter } from '@minutely/lib/ingest-report/ingest-report'
 import type { LiveWriter } from '@minutely/lib/live/live-channel'
 import { type Logger, warnBriefly } from '@minutely/lib/logging'
 import type { RecentRing } from '@minutely/lib/recent-ring/recent-ring'
@@ -57,6 +58,7 @@ export interface ConsumeDeps {
   readonly random: () => number
   readonly log: Logger
   readonly metrics: AggregatorMetrics
+  readonly ingest?: IngestCounter
 }
 
 export class PartitionConsumer {
@@ -225,6 +227,7 @@ export class PartitionConsumer {
     metrics.rows.inc({ path: 'copy' }, stored.rows - stored.mergedRows)
     metrics.rows.inc({ path: 'merge' }, stored.mergedRows)
     metrics.lateSamples.inc(stored.lateSamples)
+    this.#deps.ingest?.add('samples', { outcome: 'late' }, stored.lateSamples)
     return stored
   }
 

@@ -3,6 +3,7 @@
  * thing, so the storage below is damaged or somebody else writes to the log; the record's good sections are folded all
  * the same, and whoever calls sets the record aside as a whole (folding it again later changes nothing).
  */
+import type { IngestCounter } from '@minutely/lib/ingest-report/ingest-report'
 import type { LogRecord } from '@minutely/lib/sample-log/sample-log'
 import { logSections, UnreadablePart } from '@minutely/schema/log-payload'
 import { CodecError, type SampleSection } from '@minutely/schema/sample-codec'
@@ -24,19 +25,20 @@ export interface Damage {
   readonly detail: string
 }
 
+interface FoldDeps {
+  readonly metrics: AggregatorMetrics
+  readonly ingest?: IngestCounter | undefined
+}
+
 /** @returns what is wrong with the record, if anything. */
-export function foldRecord(
-  record: LogRecord,
-  target: FoldTarget,
-  { metrics }: { metrics: AggregatorMetrics },
-): Damage | undefined {
-  const damage = foldSections(record, target, metrics)
+export function foldRecord(record: LogRecord, target: FoldTarget, { metrics, ingest }: FoldDeps): Damage | undefined {
+  const damage = foldSections(record, target, { metrics, ingest })
   const outcome = damage === undefined ? 'read' : damage.reason === 'damaged-section' ? 'damaged' : 'unreadable'
   metrics.records.inc({ outcome })
   return damage
 }
 
-function foldSections(record: LogRecord, target: FoldTarget, metrics: AggregatorMetrics): Damage | undefined {
+function foldSections(record: LogRecord, target: FoldTarget, deps: FoldDeps): Damage | undefined {
   if (record.unreadable !== undefined) return record.unreadable
   const faults: string[] = []
   try {
@@ -45,7 +47,7 @@ function foldSections(record: LogRecord, target: FoldTarget, metrics: Aggregator
       count++
       if (part instanceof UnreadablePart) faults.push(part.detail)
       else {
-        const fault = foldSection(part, { ...target, position: record.position }, metrics)
+        const fault = foldSection(part, { ...target, position: record.position }, deps)
         if (fault !== undefined) faults.push(`${part.tenantId} ${part.serverId}: ${fault}`)
       }
     }
@@ -61,7 +63,7 @@ function foldSections(record: LogRecord, target: FoldTarget, metrics: Aggregator
 function foldSection(
   section: SampleSection,
   target: FoldTarget & { readonly position: number },
-  { samples }: AggregatorMetrics,
+  { metrics: { samples }, ingest }: FoldDeps,
 ): string | undefined {
   const { slots, windows, position, trustedMs } = target
   try {
@@ -69,6 +71,7 @@ function foldSection(
     samples.inc({ outcome: 'folded' }, counts.folded)
     samples.inc({ outcome: 'duplicate' }, counts.duplicate)
     samples.inc({ outcome: 'conflict' }, counts.conflict)
+    if (counts.conflict > 0) ingest?.add('samples', { outcome: 'conflicting' }, counts.conflict)
     return undefined
   } catch (error) {
     if (!(error instanceof CodecError)) throw error

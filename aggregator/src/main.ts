@@ -6,6 +6,7 @@ import { SystemClock } from '@minutely/lib/clock'
 import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
 import { deploymentSettings } from '@minutely/lib/deployment-settings'
 import { createHttpServer } from '@minutely/lib/http-server'
+import { IngestReport } from '@minutely/lib/ingest-report/ingest-report'
 import { KafkaSampleLog } from '@minutely/lib/kafka-log/kafka-sample-log'
 import { runServices } from '@minutely/lib/lifecycle'
 import { createLiveMetrics } from '@minutely/lib/live/live-metrics'
@@ -49,9 +50,10 @@ const liveMetrics = createLiveMetrics(registry)
 const live = new RedisLiveWriter(config.live, { client, subscriber, clock, log, metrics: liveMetrics })
 const minuteStore = new PostgresMinuteStore(pool)
 const sealer = createHourSealer(config.aggregator, { pool, ...base })
-const aggregator = createAggregator(config.aggregator, { ...base, sampleLog, minuteStore, live, ring })
+const ingest = new IngestReport(config.ingest, { ...base, sampleLog, port: config.http.port })
+const aggregator = createAggregator(config.aggregator, { ...base, sampleLog, minuteStore, live, ring, ingest })
 const readiness = [store.readiness, sampleLog.readiness, aggregator.readiness]
 const http = createHttpServer(config.http, { log, registry, plugins: [], readiness })
 const explain = (message: string): void => void process.stderr.write(`The aggregator could not start: ${message}\n`)
-const services = [http, store, schemas, sampleLog, client, subscriber, live, repair, sealer, aggregator]
+const services = [http, store, schemas, sampleLog, client, subscriber, live, repair, sealer, ingest, aggregator]
 process.exitCode = await runServices(services, { log, explain })

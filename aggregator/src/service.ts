@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { ReadinessCheck } from '@minutely/lib/http-server'
+import type { IngestReport } from '@minutely/lib/ingest-report/ingest-report'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { LiveSource, LiveWriter } from '@minutely/lib/live/live-channel'
 import { type Logger, warnBriefly } from '@minutely/lib/logging'
@@ -32,6 +33,8 @@ export interface AggregatorDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
+  /** Where late samples, conflicts and the lag are reported, too; nowhere without it. */
+  readonly ingest?: Pick<IngestReport, 'add' | 'set' | 'beforeReport'>
   /** In [0, 1), for the delays between attempts. */
   readonly random?: () => number
   /** By default a process of its own. */
@@ -94,6 +97,11 @@ export function createAggregator(config: AggregatorConfig, deps: AggregatorDeps)
       return instants.length === 0 ? 0 : Math.min(...instants)
     },
   }
+
+  deps.ingest?.beforeReport(() => {
+    const completeThroughMs = source.completeThroughMs()
+    if (completeThroughMs > 0) deps.ingest?.set('lag', Math.max(0, clock.nowMs() - completeThroughMs) / 1_000)
+  })
 
   const every = async (periodMs: number, work: () => Promise<void> | void): Promise<void> => {
     while (!stopping.signal.aborted) {

@@ -5,6 +5,7 @@ import { aggregatorSettings } from '@minutely/aggregator/config'
 import { collectorSettings } from '@minutely/collector-api/config'
 import { type ConfigOf, integer, onOff, type Settings, text } from '@minutely/lib/config'
 import { httpSettings } from '@minutely/lib/http-server'
+import { ingestReportSettings } from '@minutely/lib/ingest-report/ingest-report-settings'
 import { loggingSettings } from '@minutely/lib/logging'
 import { postgresLogSettings } from '@minutely/lib/sample-log/postgres-log-settings'
 import { querySettings } from '@minutely/query-api/config'
@@ -39,6 +40,7 @@ export const allInOneSettings = {
   // A terminal that shows a banner should only be disturbed by what matters.
   logging: { ...loggingSettings, level: { ...loggingSettings.level, default: 'warn' } },
   log: postgresLogSettings,
+  ingest: ingestReportSettings,
   collector: collectorSettings,
   aggregator: aggregatorSettings,
   query: querySettings,

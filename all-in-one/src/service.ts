@@ -14,6 +14,7 @@ import { createAggregator } from '@minutely/aggregator/service'
 import { createCollector } from '@minutely/collector-api/service'
 import type { Clock } from '@minutely/lib/clock'
 import { createHttpServer, httpSettings } from '@minutely/lib/http-server'
+import { IngestReport } from '@minutely/lib/ingest-report/ingest-report'
 import type { Service } from '@minutely/lib/lifecycle'
 import { checkAddress } from '@minutely/lib/listen-address'
 import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
@@ -103,8 +104,10 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         log,
         diskProblem: reserve.problem,
       })
+      const ingest = new IngestReport(config.ingest, { sampleLog, clock, log, port: config.http.port })
       const aggregator = createAggregator(config.aggregator, {
         sampleLog,
+        ingest,
         minuteStore: new PostgresMinuteStore(writer),
         live,
         ring,
@@ -116,7 +119,7 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
       const collector = createCollector(
         // What retention would drop at once is refused instead, with a reason.
         { ...config.collector, sampleAgeMsMax: Math.min(config.collector.sampleAgeMsMax, minutesKeptMs(config)) },
-        { sampleLog, clock, log, registry, random: Math.random },
+        { sampleLog, ingest, clock, log, registry, random: Math.random },
       )
       const queryApi = createQueryApi(config.query, {
         pool: reader,
@@ -135,7 +138,8 @@ export function createAllInOne(config: AllInOneConfig, deps: AllInOneDeps): AllI
         plugins: [collector.plugin, queryApi.plugin],
         readiness: [aggregator.readiness, collector.readiness, reserve.problem],
       })
-      for (const service of [reserve, sampleLog, sealer, aggregator, collector, queryApi, http]) await start(service)
+      for (const service of [reserve, sampleLog, ingest, sealer, aggregator, collector, queryApi, http])
+        await start(service)
       url = http.url
       if (config.embedded.localAgent) {
         await start(createAgent(config.agent, { log, clock, registry, collectorUrl: () => http.url }))

@@ -6,6 +6,7 @@
  */
 import { type ConfigOf, integer, type Settings } from '@minutely/lib/config'
 import { httpSettings } from '@minutely/lib/http-server'
+import { ingestReportSettings } from '@minutely/lib/ingest-report/ingest-report-settings'
 import { kafkaLogSettings } from '@minutely/lib/kafka-log/kafka-log-settings'
 import { loggingSettings } from '@minutely/lib/logging'
 import { schemaRegistrySettings } from '@minutely/lib/schema-registry/schema-registry-settings'
@@ -99,6 +100,14 @@ export const collectorSettings = {
     unit: 'bytes',
     description: 'Series lists kept so that an equal list is not judged again; about 12 KB a server with 200 series',
   },
+  ingestHostsMax: {
+    name: 'INGEST_HOSTS_MAX',
+    shape: integer({ min: 0, max: 1_000 }),
+    default: '50',
+    unit: 'hosts',
+    description:
+      'Hosts with refused samples that `/ingest` shows by name, of each collector and day: the worst; the others together',
+  },
   lingerMs: {
     name: 'LINGER_MS',
     shape: integer({ min: 0, max: 5_000 }),
@@ -149,6 +158,7 @@ export type CollectorConfig = ConfigOf<typeof collectorSettings>
 export const collectorProcessSettings = {
   http: httpSettings,
   logging: loggingSettings,
+  ingest: ingestReportSettings,
   kafka: kafkaLogSettings,
   schemas: schemaRegistrySettings,
   collector: {

@@ -3,6 +3,7 @@ import { SystemClock } from '@minutely/lib/clock'
 import { loadConfigOrExit, refuseArguments } from '@minutely/lib/config'
 import { deploymentSettings } from '@minutely/lib/deployment-settings'
 import { createHttpServer } from '@minutely/lib/http-server'
+import { IngestReport } from '@minutely/lib/ingest-report/ingest-report'
 import { KafkaSampleLog } from '@minutely/lib/kafka-log/kafka-sample-log'
 import { runServices } from '@minutely/lib/lifecycle'
 import { createLogger } from '@minutely/lib/logging'
@@ -21,8 +22,9 @@ const base = { clock, log, registry }
 const metrics = createSchemaRegistryMetrics(registry)
 const schemas = createRecordSchemas(config.schemas, { role: 'writer', clock, log, metrics })
 const sampleLog = new KafkaSampleLog(config.kafka, { ...base, framing: schemas.framing })
-const collector = createCollector(config.collector, { ...base, sampleLog, random: Math.random })
+const ingest = new IngestReport(config.ingest, { ...base, sampleLog, port: config.http.port })
+const collector = createCollector(config.collector, { ...base, sampleLog, ingest, random: Math.random })
 const readiness = [sampleLog.readiness, collector.readiness]
 const http = createHttpServer(config.http, { log, registry, plugins: [collector.plugin], readiness })
 const explain = (message: string): void => void process.stderr.write(`The collector could not start: ${message}\n`)
-process.exitCode = await runServices([schemas, sampleLog, collector, http], { log, explain })
+process.exitCode = await runServices([schemas, sampleLog, ingest, collector, http], { log, explain })

@@ -16,6 +16,7 @@ import type { AcceptedBatch, BatchForm } from './accept-batch.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { CollectorConfig } from './config.ts'
 import { contentEncoding, decompress } from './decompress.ts'
+import type { IngestCounts } from './ingest-counts.ts'
 import type { Linger } from './linger.ts'
 import type { CollectorMetrics } from './metrics.ts'
 import { receiveBody } from './receive-body.ts'
@@ -25,6 +26,7 @@ export interface SampleRoutesDeps {
   readonly accept: (body: Buffer, type: 'json' | 'avro') => AcceptedBatch
   readonly linger: Linger
   readonly metrics: CollectorMetrics
+  readonly ingestCounts?: IngestCounts
   readonly receiving: ByteBudget
   readonly decoding: ByteBudget
   readonly random: () => number
@@ -47,6 +49,9 @@ export function sampleRoutes(deps: SampleRoutesDeps): FastifyPluginAsync {
         return reply.code(202).send(answer)
       } catch (error) {
         deps.metrics.requests.inc({ form, status: error instanceof ApiError ? error.status : 500 })
+        const id = error instanceof ApiError ? error.id : 'internal-error'
+        // Its samples were counted, each with its reason.
+        if (id !== 'nothing-acceptable') deps.ingestCounts?.refused(id)
         throw error
       }
     })
@@ -81,6 +86,7 @@ async function store(batch: AcceptedBatch, sent: SentBody, deps: SampleRoutesDep
   // Only now: a request that ends in 503 comes again, and its verdicts with it.
   deps.metrics.accepted.inc(acceptedCount)
   for (const [reason, count] of rejections.countByReason) deps.metrics.rejected.inc({ reason }, count)
+  deps.ingestCounts?.judged(acceptedCount, rejections)
   const rejected = rejections.list()
   if (acceptedCount > 0 || rejected.length === 0) return { accepted: acceptedCount, rejected }
   throw new ApiError(

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@minutely/lib/clock'
 import type { ReadinessCheck } from '@minutely/lib/http-server'
+import type { IngestReport } from '@minutely/lib/ingest-report/ingest-report'
 import type { Service } from '@minutely/lib/lifecycle'
 import type { Logger } from '@minutely/lib/logging'
 import type { SampleLog } from '@minutely/lib/sample-log/sample-log'
@@ -15,6 +16,7 @@ import { SeriesListCache } from './accept/series-list-cache.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { ByteBudget } from './byte-budget.ts'
 import type { CollectorConfig } from './config.ts'
+import { IngestCounts } from './ingest-counts.ts'
 import { Linger } from './linger.ts'
 import { createCollectorMetrics } from './metrics.ts'
 import { sampleRoutes } from './routes.ts'
@@ -26,6 +28,8 @@ export interface CollectorDeps {
   readonly log: Logger
   /** For the jitter of Retry-After: 0 <= random() < 1. */
   readonly random: () => number
+  /** Where counts are reported, too; nowhere without it. */
+  readonly ingest?: Pick<IngestReport, 'add' | 'set' | 'beforeReport'>
 }
 
 export interface Collector extends Service {
@@ -34,7 +38,7 @@ export interface Collector extends Service {
 }
 
 export function createCollector(config: CollectorConfig, deps: CollectorDeps): Collector {
-  const { clock, sampleLog, registry, log, random } = deps
+  const { clock, sampleLog, registry, log, random, ingest } = deps
   const metrics = createCollectorMetrics(registry)
   const linger = new Linger({ clock, sampleLog, metrics, log, random, config })
   const activeSeries = new ActiveSeries(config, clock.nowMs())
@@ -48,6 +52,7 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
   metrics.seriesCacheBytesMax.set(config.seriesCacheBytesMax)
   metrics.activeSeriesMax.set(config.activeSeriesMax)
   metrics.activeSeriesBytesMax.set(config.activeSeriesBytesMax)
+  const ingestCounts = ingest && new IngestCounts({ clock, ingest, config })
   const acceptDeps = { clock, sampleLog, cache, activeSeries, config }
   const plugin = sampleRoutes({
     accept: (body, type) => {
@@ -63,11 +68,13 @@ export function createCollector(config: CollectorConfig, deps: CollectorDeps): C
     },
     linger,
     metrics,
+    ...(ingestCounts && { ingestCounts }),
     receiving: new ByteBudget(config.receivedBytesInFlightMax),
     decoding: new ByteBudget(config.decodedBytesInFlightMax),
     random,
     config,
   })
+  ingest?.beforeReport(() => ingestCounts?.report())
   let isStarted = false
   return {
     name: 'collector',

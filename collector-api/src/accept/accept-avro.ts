@@ -37,6 +37,7 @@ interface BlockToJudge extends SampleBlock {
 
 /** @returns whether all of it goes on as it was sent, so that its bytes may stand for it. */
 export function acceptAvro(batch: SampleBatch, acceptance: Acceptance, deps: { cache: SeriesListCache }): boolean {
+  acceptance.rejections.serverId = batch.serverId
   const serverProblem = serverIdProblem(batch.serverId)
   const recent: ListInRequest[] = []
   let seriesLeft = acceptance.seriesMax

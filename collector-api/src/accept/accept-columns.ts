@@ -16,6 +16,7 @@ type ColumnsBody = Extract<JsonBody, { kind: 'columns' }>
 type Refusal = Extract<SeriesVerdict, { kind: 'rejected' }>
 
 export function acceptColumns(body: ColumnsBody, acceptance: Acceptance): void {
+  acceptance.rejections.serverId = body.serverId
   const serverProblem = serverIdProblem(body.serverId)
   for (const [index, entry] of body.series.entries()) {
     const place: SentPlace = { list: 'series', index }

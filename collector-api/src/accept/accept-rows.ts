@@ -48,6 +48,7 @@ export function acceptRows(samples: readonly unknown[], acceptance: Acceptance):
   const gathered: Gathered = { acceptance, verdicts: new Map(), series: new Map(), samples }
   for (let index = 0; index < samples.length; index++) {
     const sample = samples[index]
+    acceptance.rejections.serverId = isRow(sample) ? sample.serverId : undefined
     if (isRow(sample)) {
       acceptRow(sample, index, gathered)
     } else {

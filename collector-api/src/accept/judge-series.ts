@@ -2,6 +2,7 @@
  * Whether a server's name, a metric's name and labels are what schema/src/limits.ts allows. Verdicts are values; details
  * say what was wrong and what would be right, and never repeat more than a few words of what was sent.
  */
+import { ownServerPrefix } from '@minutely/schema/ingest-names'
 import {
   controlCharacterPattern,
   labelNameLengthMax,
@@ -27,6 +28,9 @@ export function serverIdProblem(serverId: unknown): string | null {
   if (typeof serverId !== 'string') return `serverId must be a string like "web-17", not ${shown(serverId)}`
   if (serverId.length > serverIdLengthMax) {
     return `serverId has ${serverId.length} characters, the limit is ${serverIdLengthMax}`
+  }
+  if (serverId.startsWith(ownServerPrefix)) {
+    return `serverId ${shown(serverId)}: names that begin with ${ownServerPrefix} are Minutely's own, take another`
   }
   if (serverIdPattern.test(serverId)) return null
   return `serverId ${shown(serverId)} must start with a letter or digit and go on with letters, digits and . _ : @ -`

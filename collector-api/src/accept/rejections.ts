@@ -1,16 +1,19 @@
 /**
- * What was refused of one request: counted by reason (exactly), and listed by (metric, reason) for the answer.
+ * What was refused of one request: counted by reason and by host (exactly), and listed by (metric, reason) for the answer.
  *
  * The answer has at most entriesMax entries. The first metrics get their own; the others share one entry a reason, called
  * otherMetrics, so that counts in the answer always add up to all that was refused. Details are built only for the
  * first sample of an entry: a request can hold half a million bad samples.
  */
+import { noValidHost, otherHosts } from '@minutely/schema/ingest-names'
 import { metricIdLengthMax, serverIdLengthMax } from '@minutely/schema/limits'
 import { type Rejection, type RejectReason, rejectReasons } from '@minutely/schema/sample-wire'
-import { shown } from './judge-series.ts'
+import { serverIdProblem, shown } from './judge-series.ts'
 
 export const entriesMax = 100
 export const otherMetrics = '(other metrics)'
+/** Of one request. */
+const hostsMax = 1_000
 
 /** Where in the request: `samples[3]`, `series[1].values[4]`, `blocks[0].series[2]`. */
 export interface SentPlace {
@@ -34,6 +37,10 @@ type Entry = { -readonly [K in keyof Rejection]: Rejection[K] }
 export class Rejections {
   /** Samples, by reason. */
   readonly countByReason = new Map<RejectReason, number>()
+  /** The same by host, as valid names; others are under noValidHost, those past hostsMax under otherHosts. */
+  readonly countByHost = new Map<string, Map<RejectReason, number>>()
+  /** As sent: whose samples are judged now. */
+  serverId: unknown
   #total = 0
   /** Nested rather than one joined key: a metric's name may be anything here. */
   readonly #entries = new Map<string, Map<RejectReason, Entry>>()
@@ -49,6 +56,7 @@ export class Rejections {
     if (refused.count === 0) return
     this.#total += refused.count
     this.countByReason.set(reason, (this.countByReason.get(reason) ?? 0) + refused.count)
+    this.#countHost(reason, refused.count)
     const name = shownMetricId(metricId)
     const isCrowded = this.#entryCount >= entriesMax - rejectReasons.length
     const entry = this.#entries.get(name)?.get(reason) ?? (isCrowded ? this.#others.get(reason) : undefined)
@@ -59,6 +67,14 @@ export class Rejections {
   list(): Rejection[] {
     const own = [...this.#entries.values()].flatMap((byReason) => [...byReason.values()])
     return [...own, ...this.#others.values()]
+  }
+
+  #countHost(reason: RejectReason, count: number): void {
+    const isCrowded = this.countByHost.size >= hostsMax
+    const valid = serverIdProblem(this.serverId) === null ? (this.serverId as string) : noValidHost
+    const host = isCrowded && !this.countByHost.has(valid) ? otherHosts : valid
+    const counts = this.countByHost.get(host) ?? new Map<RejectReason, number>()
+    this.countByHost.set(host, counts.set(reason, (counts.get(reason) ?? 0) + count))
   }
 
   #open(entry: Entry): void {

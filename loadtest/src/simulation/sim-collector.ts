@@ -31,6 +31,7 @@ export const simCollectorConfig: CollectorConfig = {
   activeSeriesBytesMax: 1 << 20,
   newSeriesPerMinuteMax: 10_000,
   seriesCacheBytesMax: 1 << 20,
+  ingestHostsMax: 50,
   lingerMs: 250,
   lingerBytesMax: 1 << 18,
   recordBytesMax: 1 << 16,

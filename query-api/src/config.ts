@@ -112,6 +112,14 @@ export const querySettings = {
       'Most bytes all live viewers together may have unsent, an event that several wait for counted once; ' +
       'beyond it those with most unsent are dropped',
   },
+  liveCacheBytesMax: {
+    name: 'QUERY_LIVE_CACHE_BYTES_MAX',
+    shape: integer({ min: 65_536, max: 4_294_967_296 }),
+    default: '67108864',
+    unit: 'bytes',
+    description:
+      'Memory for the series and the last minutes of metrics that are watched live; what does not fit is read again',
+  },
   replayMinutesMax: {
     name: 'QUERY_REPLAY_MINUTES_MAX',
     shape: integer({ min: 0, max: 1440 }),

@@ -6,6 +6,7 @@ import { before, beforeEach, describe, it } from 'node:test'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveMinute } from '@minutely/schema/query-wire'
 import { createTestApi, eventually, insertSeries, nowMs, setCompleteThrough, startMs } from './test-api.ts'
+import { openStream, type SseEvent } from './test-stream.ts'
 
 const at = (minute: number): number => startMs + minute * minuteMs
 const server = { tenantId: 'default', serverId: 'web-1' }
@@ -22,43 +23,6 @@ before(async () => {
   await setCompleteThrough(api.pool, at(58))
 })
 beforeEach(() => api.live.connect(undefined))
-
-interface SseEvent {
-  event: string
-  id: string | undefined
-  data: Record<string, unknown>
-}
-
-async function openStream(path: string, headers: Record<string, string> = {}, from: Pick<typeof api, 'get'> = api) {
-  const abort = new AbortController()
-  const response = await from.get(path, { headers, signal: abort.signal })
-  assert.equal(response.status, 200, path)
-  assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
-  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
-  let text = ''
-  const next = async (): Promise<SseEvent | undefined> => {
-    for (;;) {
-      const end = text.indexOf('\n\n')
-      if (end < 0) {
-        const { value, done } = await reader.read()
-        if (done) return undefined
-        text += value
-        continue
-      }
-      const fields = new Map(
-        text
-          .slice(0, end)
-          .split('\n')
-          .map((line) => line.split(/: (.*)/s) as [string, string]),
-      )
-      text = text.slice(end + 2)
-      const event = fields.get('event')
-      // `retry` stands alone.
-      if (event !== undefined) return { event, id: fields.get('id'), data: JSON.parse(fields.get('data') ?? 'null') }
-    }
-  }
-  return { next, close: () => abort.abort() }
-}
 
 function minute(atMs: number, value: number, provisional = true): LiveMinute {
   const values = { min: value, max: value, avg: value, sum: value, count: 1 }
@@ -78,7 +42,7 @@ const brief = (event: SseEvent | undefined) => [event?.event, event?.data['minut
 describe('the stream of a server', () => {
   it('starts with its status and the open minutes, then passes on what is published', async () => {
     api.live.connect({ openMinutes: () => [minute(at(59), 1)], completeThroughMs: () => at(58) })
-    const stream = await openStream('/v1/servers/web-1/live')
+    const stream = await openStream(api, '/v1/servers/web-1/live')
     assert.deepEqual(await stream.next(), {
       event: 'status',
       id: undefined,
@@ -97,7 +61,7 @@ describe('the stream of a server', () => {
   })
 
   it('replays stored minutes from a margin before Last-Event-ID', async () => {
-    const stream = await openStream('/v1/servers/web-1/live', { 'last-event-id': String(at(58)) })
+    const stream = await openStream(api, '/v1/servers/web-1/live', { 'last-event-id': String(at(58)) })
     await stream.next()
     assert.deepEqual(brief(await stream.next()), ['minute', at(56), false])
     assert.deepEqual(brief(await stream.next()), ['minute', at(57), false])
@@ -109,7 +73,7 @@ describe('the stream of a server', () => {
 
   it('gives replayed minutes ids from which a replay that was cut short goes on', async () => {
     const lastEventId = String(at(52))
-    const stream = await openStream('/v1/servers/web-1/live', { 'last-event-id': lastEventId })
+    const stream = await openStream(api, '/v1/servers/web-1/live', { 'last-event-id': lastEventId })
     await stream.next()
     const ids: unknown[] = []
     for (let i = 0; i < 5; i++) ids.push((await stream.next())?.id)
@@ -123,7 +87,7 @@ describe('the stream of a server', () => {
     const locker = await api.pool.connect()
     await locker.query('begin')
     await locker.query('lock table partition_progress in access exclusive mode')
-    const opening = openStream('/v1/servers/web-1/live', { 'last-event-id': String(at(58)) })
+    const opening = openStream(api, '/v1/servers/web-1/live', { 'last-event-id': String(at(58)) })
     await eventually(() => assert.equal(api.live.isWatched(server), true))
     api.live.publish(server, minute(at(59), 3, false))
     await locker.query('rollback')
@@ -138,7 +102,7 @@ describe('the stream of a server', () => {
 
   it('asks for a reload when too much was missed, or the id is none of its own', async () => {
     for (const id of [String(nowMs - 61 * minuteMs), 'abc']) {
-      const stream = await openStream('/v1/servers/web-1/live', { 'last-event-id': id })
+      const stream = await openStream(api, '/v1/servers/web-1/live', { 'last-event-id': id })
       await stream.next()
       const reset = await stream.next()
       assert.equal(reset?.event, 'reset')
@@ -155,7 +119,7 @@ describe('the stream of a server', () => {
   })
 
   it('sends its status every 15 s, and how far all minutes of the server have been sent', async () => {
-    const stream = await openStream('/v1/servers/web-1/live')
+    const stream = await openStream(api, '/v1/servers/web-1/live')
     await stream.next()
     api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(59) })
     api.live.publish(server, minute(at(58), 2, false))
@@ -167,7 +131,7 @@ describe('the stream of a server', () => {
   })
 
   it('is refused with 503 past the most viewers', async () => {
-    const streams = [await openStream('/v1/live'), await openStream('/v1/servers/web-1/live')]
+    const streams = [await openStream(api, '/v1/live'), await openStream(api, '/v1/servers/web-1/live')]
     const response = await api.get('/v1/live')
     assert.equal(response.status, 503)
     assert.equal(((await response.json()) as { error: string }).error, 'too-many-viewers')
@@ -183,7 +147,7 @@ describe('a closed minute that does not come over the channel', () => {
     const own = await createTestApi()
     await insertSeries(own.pool, { serverId: 'web-1', ...series }, [{ atMs: at(57), values: [1] }])
     await setCompleteThrough(own.pool, at(58))
-    const stream = await openStream('/v1/servers/web-1/live', {}, own)
+    const stream = await openStream(own, '/v1/servers/web-1/live')
     assert.equal((await stream.next())?.data['completeThroughMs'], at(58))
     // Two partitions: one is ahead and has closed its part, of the other the closed part gets lost.
     const other = { ...minute(at(58), 7, false), completeThroughMs: at(60) }
@@ -250,16 +214,23 @@ describe('a viewer that does not read', () => {
 describe('the stream of the fleet', () => {
   it('tells progress when it opens and when there is more', async () => {
     api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(59) })
-    const stream = await openStream('/v1/live')
+    const stream = await openStream(api, '/v1/live')
     assert.equal((await stream.next())?.event, 'status')
     assert.deepEqual(await stream.next(), {
       event: 'progress',
       id: String(at(59)),
-      data: { completeThroughMs: at(59) },
+      data: {
+        completeThroughMs: at(59),
+        servers: { total: 1, live: 1, late: 0, silent: 0 },
+        samplesPerMinute: null,
+      },
     })
     api.live.connect({ openMinutes: () => [], completeThroughMs: () => at(60) })
     await api.clock.advance(2500)
-    assert.deepEqual((await stream.next())?.data, { completeThroughMs: at(60) })
+    const more = await stream.next()
+    assert.equal(more?.data['completeThroughMs'], at(60))
+    // Its newest minute ended a minute before.
+    assert.deepEqual(more?.data['servers'], { total: 1, live: 0, late: 1, silent: 0 })
     stream.close()
     await noViewers()
   })
@@ -267,7 +238,7 @@ describe('the stream of the fleet', () => {
 
 describe('stopping', () => {
   it('ends every stream, so that the server can close', async () => {
-    const streams = [await openStream('/v1/live'), await openStream('/v1/servers/web-1/live')]
+    const streams = [await openStream(api, '/v1/live'), await openStream(api, '/v1/servers/web-1/live')]
     await api.stop()
     for (const stream of streams) while ((await stream.next()) !== undefined);
     assert.equal(api.live.watchedCount, 0)

@@ -1,6 +1,6 @@
 /**
  * Live streams. A server's: `status` at once and every 15 s, `minute` for each of its minutes as it grows and when it
- * closes. The fleet's: `status` and `progress`.
+ * closes. The fleet's: `status` and `progress`. A metric's are in metric-live-routes.ts.
  *
  * Order when a viewer connects: join the server's feed first (closed minutes wait in a bounded list), then read from
  * Postgres and send what Last-Event-ID says was missed, then what waited, then pass on. So nothing falls between replay and
@@ -23,6 +23,7 @@ import type { QueryConfig } from './config.ts'
 import { assertServerExists } from './dictionary.ts'
 import type { StreamEvent } from './event-frames.ts'
 import type { EventStream } from './event-stream.ts'
+import { readFleetSummary } from './fleet-summary.ts'
 import { planReplay, type ReplayParts, readPart } from './live-replay.ts'
 import type { LiveViewers } from './live-viewers.ts'
 import { Parameters } from './parameters.ts'
@@ -56,11 +57,14 @@ export function registerLiveRoutes(app: FastifyInstance, config: QueryConfig, de
   app.get('/v1/live', options, async (request, reply) => {
     new Parameters(request.query, [])
     viewers.assertRoom()
-    const storedMs = await runFor(reply)((session) => session.completeThroughMs())
+    const { completeThroughMs, fleet } = await runFor(reply)(async (session) => {
+      const completeMs = Math.max(await session.completeThroughMs(), live.completeThroughMs())
+      return { completeThroughMs: completeMs, fleet: await readFleetSummary(completeMs, session) }
+    })
     viewers.assertRoom()
     reply.hijack()
     if (reply.raw.destroyed) return
-    viewers.open(reply.raw, { kind: 'fleet', completeThroughMs: Math.max(storedMs, live.completeThroughMs()) })
+    viewers.open(reply.raw, { kind: 'fleet', completeThroughMs, fleet })
   })
 
   app.get('/v1/servers/:serverId/live', options, async (request: LiveRequest, reply) => {

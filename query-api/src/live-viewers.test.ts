@@ -39,6 +39,7 @@ it('drops the viewer with most unsent when all together have too much, and count
       log: silentLog,
       metrics: createQueryMetrics(registry),
       feeds: { advance: () => {} },
+      metricFeeds: { advance: () => {} },
     },
   )
   const open = async () => viewers.open(await openUnread(), { kind: 'server', completeThroughMs: 0 })

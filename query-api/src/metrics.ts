@@ -54,6 +54,22 @@ export function createQueryMetrics(registry: Registry) {
       labelNames: ['outcome'],
       registers,
     }),
+    watchedMetrics: new Gauge({
+      name: 'minutely_query_watched_metrics',
+      help: 'Metrics with a live viewer; the new minutes of each are read once, whatever the number of its viewers',
+      registers,
+    }),
+    metricReads: new Counter({
+      name: 'minutely_query_metric_reads_total',
+      help: 'Times minutes of a watched metric were read from Postgres, by outcome: read or failed (tried again)',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    liveCacheBytes: new Gauge({
+      name: 'minutely_query_live_cache_bytes',
+      help: 'Memory of what viewers of metrics share; at most MINUTELY_QUERY_LIVE_CACHE_BYTES_MAX',
+      registers,
+    }),
     viewers: new Gauge({ name: 'minutely_query_viewers', help: 'Open live streams', registers }),
     viewersDropped: new Counter({
       name: 'minutely_query_viewers_dropped_total',

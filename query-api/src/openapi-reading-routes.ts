@@ -1,17 +1,8 @@
-/** The routes that read, for the OpenAPI document: lists, ranges and live streams. */
-import {
-  liveMinute,
-  liveProgress,
-  liveReset,
-  liveStatus,
-  metricsAnswer,
-  seriesAnswer,
-  serversAnswer,
-  storageAnswer,
-} from '@minutely/schema/query-wire'
+/** The routes that read, for the OpenAPI document: lists, ranges, what is stored, and how ingest is. */
+import { ingestAnswer } from '@minutely/schema/ingest-wire'
+import { metricsAnswer, seriesAnswer, serversAnswer, storageAnswer } from '@minutely/schema/query-wire'
 import { serverId } from '@minutely/schema/sample-wire'
 import { z } from 'zod'
-import type { ZodOpenApiContentObject } from 'zod-openapi'
 import type { RouteDescription } from './openapi-routes.ts'
 import {
   exampleAnswer,
@@ -24,10 +15,6 @@ import {
   startMs,
 } from './openapi-shared.ts'
 import { serversLimit } from './servers.ts'
-
-function events(description: string, shapes: readonly z.ZodType[]): ZodOpenApiContentObject {
-  return { 'text/event-stream': { schema: z.union(shapes as [z.ZodType, z.ZodType]).describe(description) } }
-}
 
 const lists: readonly RouteDescription[] = [
   {
@@ -119,6 +106,68 @@ const storage: RouteDescription = {
   errors: ['parameter-invalid', 'query-timeout', 'store-unavailable'],
 }
 
+const exampleCounts = { accepted: [60_000], late: [0], conflicting: [0], lagSeconds: [14] }
+const ingest: RouteDescription = {
+  path: '/v1/ingest',
+  method: 'get',
+  operationId: 'readIngest',
+  tag: 'operation',
+  summary: 'What came in, what was refused by reason and host, how late the rest is',
+  description:
+    'From what collectors and aggregators stored about themselves every 15 s, so it is a minute behind, as any closed minute; lag by partition ' +
+    'is of now. Steps as of any range. Default: the last hour.',
+  parameters: { query: z.object({ from: rangeQuery.from, to: rangeQuery.to, stepMs: rangeQuery.stepMs }) },
+  answer: {
+    status: '200',
+    description: 'Counts over the range and by step',
+    content: {
+      'application/json': {
+        schema: ingestAnswer,
+        example: {
+          startMs,
+          endMs: startMs + 60_000,
+          stepMs: 60_000,
+          completeThroughMs: startMs + 60_000,
+          provisionalFromMs: null,
+          nowMs: startMs + 75_000,
+          lag: {
+            partitionCount: 1,
+            worstMs: 15_000,
+            partitions: [{ topic: 'samples', partition: 0, completeThroughMs: startMs + 60_000, lagMs: 15_000 }],
+          },
+          logGapCount: 0,
+          ...exampleCounts,
+          rejected: [{ reason: 'time-in-future', total: 15, counts: [15] }],
+          requests: [],
+          hosts: [{ host: 'web-17', total: 15, lastMs: startMs, reasons: [{ reason: 'time-in-future', total: 15 }] }],
+          sources: [
+            {
+              source: 'collector-1:7070',
+              lastMs: startMs,
+              accepted: 60_000,
+              rejected: 15,
+              late: 0,
+              conflicting: 0,
+              requests: 0,
+            },
+          ],
+        },
+      },
+    },
+  },
+  errors: [
+    'parameter-invalid',
+    'range-invalid',
+    'step-too-fine',
+    'too-many-points',
+    'too-many-series',
+    'overloaded',
+    'query-timeout',
+    'stored-hour-unreadable',
+    'store-unavailable',
+  ],
+}
+
 const ranges: readonly RouteDescription[] = [
   {
     path: '/v1/servers/{serverId}/series',
@@ -144,45 +193,4 @@ const ranges: readonly RouteDescription[] = [
   },
 ]
 
-const live: readonly RouteDescription[] = [
-  {
-    path: '/v1/servers/{serverId}/live',
-    method: 'get',
-    operationId: 'watchServer',
-    tag: 'live',
-    summary: 'Minutes of a server as they grow and close (Server-Sent Events)',
-    description:
-      'Events: `status` at once and every 15 s, `minute`, `reset`. A `minute` replaces what was known of that minute for the ' +
-      'series in it. Last-Event-ID replays what was stored since; `reset` means: read the range again.',
-    parameters: { path: z.object({ serverId }), header: z.object({ 'Last-Event-ID': z.string().optional() }) },
-    answer: {
-      status: '200',
-      description: 'A stream without end',
-      content: events('The data of an event, by its name', [liveMinute, liveStatus, liveReset]),
-    },
-    errors: [
-      'parameter-invalid',
-      'server-not-found',
-      'too-many-viewers',
-      'overloaded',
-      'query-timeout',
-      'store-unavailable',
-    ],
-  },
-  {
-    path: '/v1/live',
-    method: 'get',
-    operationId: 'watchFleet',
-    tag: 'live',
-    summary: 'How far the fleet is complete (Server-Sent Events)',
-    description: 'Events: `status` at once and every 15 s, `progress` when more minutes are closed.',
-    answer: {
-      status: '200',
-      description: 'A stream without end',
-      content: events('The data of an event, by its name', [liveProgress, liveStatus]),
-    },
-    errors: ['parameter-invalid', 'too-many-viewers', 'query-timeout', 'store-unavailable'],
-  },
-]
-
-export const readingRoutes: readonly RouteDescription[] = [...lists, ...ranges, ...live, storage]
+export const readingRoutes: readonly RouteDescription[] = [...lists, ...ranges, storage, ingest]

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { ZodOpenApiContentObject, ZodOpenApiHeadersObject, ZodOpenApiParameters } from 'zod-openapi'
 import { annotationRoutes } from './openapi-annotation-routes.ts'
 import { fleetRoutes } from './openapi-fleet-routes.ts'
+import { liveRoutes } from './openapi-live-routes.ts'
 import { readingRoutes } from './openapi-reading-routes.ts'
 
 export interface RouteDescription {
@@ -172,6 +173,7 @@ const operation: readonly RouteDescription[] = [
 export const routeDescriptions: readonly RouteDescription[] = [
   samples,
   ...readingRoutes,
+  ...liveRoutes,
   ...fleetRoutes,
   ...annotationRoutes,
   ...operation,

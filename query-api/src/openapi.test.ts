@@ -9,6 +9,8 @@ import Fastify from 'fastify'
 import { Registry } from 'prom-client'
 import { annotationsParameters } from './annotations.ts'
 import { type QueryConfig, querySettings } from './config.ts'
+import { ingestParameters } from './ingest-routes.ts'
+import { metricLiveParameters } from './metric-live-question.ts'
 import { metricListParameters } from './metrics-list.ts'
 import { openApiDocument } from './openapi.ts'
 import { labelPrefix } from './parameters.ts'
@@ -107,6 +109,8 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(queryNames('/v1/metrics'), named(metricListParameters))
     assert.deepEqual(queryNames('/v1/metrics/{metricId}/summary'), named(summaryParameters))
     assert.deepEqual(queryNames('/v1/latest'), named(latestParameters))
+    assert.deepEqual(queryNames('/v1/metrics/{metricId}/live'), named(metricLiveParameters))
+    assert.deepEqual(queryNames('/v1/ingest'), named(ingestParameters))
     assert.deepEqual(queryNames('/v1/annotations'), named(annotationsParameters))
     assert.ok(openApiDocument().includes(JSON.stringify(aggregations)))
   })

@@ -180,6 +180,7 @@ describe('other methods', () => {
     '/v1/openapi.json',
     '/v1/live',
     '/v1/servers/web-1/live',
+    '/v1/metrics/disk_used/live',
   ]
   for (const path of paths) {
     it(`are 405 on ${path}, which names those it has`, async () => {

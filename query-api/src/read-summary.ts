@@ -78,7 +78,7 @@ export function slabsOf(range: TimeRange, rowCount: number, pointsMax: number): 
   return slabs
 }
 
-function unitsOf(rows: readonly StoredSeries[], per: SummaryQuestion['per']): Units {
+export function unitsOf(rows: readonly StoredSeries[], per: SummaryQuestion['per']): Units {
   const starts: number[] = []
   rows.forEach(({ serverId }, row) => {
     if (per === 'series' || serverId !== rows[row - 1]?.serverId) starts.push(row)

@@ -9,6 +9,7 @@ import { HourMerge } from '@minutely/lib/minute-tiers/hour-merge'
 import { TierMerge } from '@minutely/lib/minute-tiers/tier-merge'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
+import { ownServerPrefix } from '@minutely/schema/ingest-names'
 import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
 import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
 import { assertServerExists, compareSeries, condition, orderedLabels } from './dictionary.ts'
@@ -30,6 +31,8 @@ export const serversParameters: readonly string[] = ['query', 'metricId', ...lab
 export const serverMetricsParameters: readonly string[] = ['metricId', ...labelParameters]
 export const serversLimit = { min: 1, max: 10_000, default: 100 } as const
 const cursorVersion = 1
+/** SQL: Minutely's own are in no list of servers. */
+export const isNotOwn = `not starts_with(server_id, '${ownServerPrefix}')`
 
 export function readServersQuestion(parameters: Parameters): ServersQuestion {
   const cursor = parameters.single('cursor')
@@ -63,7 +66,7 @@ export async function listServers(question: ServersQuestion, session: StoreSessi
     `select server_id, first_seen_at, last_seen_at,
        (select count(*)::integer from series where series.tenant_id = server.tenant_id and series.server_id = server.server_id) as n
      from server
-     where ($1::text is null or server_id ilike $1) and ($2::text is null or server_id > $2) and ${hasSeries}
+     where ${isNotOwn} and ($1::text is null or server_id ilike $1) and ($2::text is null or server_id > $2) and ${hasSeries}
      order by server_id limit $3`,
     values,
   )

@@ -16,8 +16,11 @@ import type { QueryConfig } from './config.ts'
 import { registerDashboard } from './dashboard-files.ts'
 import { registerDocs } from './docs-page.ts'
 import { registerFleetRoutes } from './fleet-routes.ts'
+import { registerIngestRoutes } from './ingest-routes.ts'
 import { registerLiveRoutes } from './live-routes.ts'
 import { LiveViewers } from './live-viewers.ts'
+import { MetricFeeds } from './metric-feeds.ts'
+import { registerMetricLiveRoutes } from './metric-live-routes.ts'
 import { createQueryMetrics } from './metrics.ts'
 import { PointBudget } from './range-limits.ts'
 import { registerRangeRoutes } from './range-routes.ts'
@@ -52,11 +55,13 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
   const budget = new PointBudget(config.pointsInFlightMax, (points) => metrics.pointsInFlight.set(points))
   const stopping = new AbortController()
   const feeds = new ServerFeeds(config, { ...deps, metrics, budget })
-  const viewers = new LiveViewers(config, { ...deps, metrics, feeds })
+  const metricFeeds = new MetricFeeds(config, { ...deps, metrics, budget })
+  const viewers = new LiveViewers(config, { ...deps, metrics, feeds, metricFeeds })
   const stop = async (): Promise<void> => {
     stopping.abort(new ApiError('store-unavailable', 'The query API is stopping; ask again', { retryAfterS: 2 }))
     viewers.stop()
     await feeds.stop()
+    await metricFeeds.stop()
     if (!deps.annotator.ending) await deps.annotator.end()
   }
   return {
@@ -72,8 +77,10 @@ export function createQueryApi(config: QueryConfig, deps: QueryApiDeps): QueryAp
       registerRangeRoutes(app, config, routeDeps)
       registerStorageRoutes(app, config, routeDeps)
       registerFleetRoutes(app, config, routeDeps)
+      registerIngestRoutes(app, config, routeDeps)
       registerAnnotationRoutes(app, config, routeDeps)
       registerLiveRoutes(app, config, { ...routeDeps, viewers, feeds })
+      registerMetricLiveRoutes(app, config, { ...routeDeps, viewers, metricFeeds })
       await registerDocs(app)
       await registerDashboard(app, deps.dashboardDir)
       // A server that closes waits for its answers to end; live streams only end when told to.

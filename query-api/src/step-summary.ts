@@ -21,6 +21,8 @@ export interface SummaryOptions {
   readonly by: Aggregation
   readonly quantiles: readonly number[]
   readonly distribution: Distribution | undefined
+  /** Told every value there is; `unit` is its place in Units. */
+  readonly ranking?: { add(step: number, unit: number, value: number): void }
 }
 
 /** First rows of the servers (or series); rows of one follow each other. Ends with the number of rows. */
@@ -55,7 +57,7 @@ export class StepSummary {
 
   #foldStep(slab: StepMatrix, units: Units, { step, into }: { step: number; into: number }): void {
     const { stepCount } = slab.range
-    const { by, distribution } = this.options
+    const { by, distribution, ranking } = this.options
     const unit = { min: 0, max: 0, sum: 0, count: 0 }
     const single = { min: 0, max: 0, sum: 0, count: 1 }
     let valueCount = 0
@@ -69,6 +71,7 @@ export class StepSummary {
       single.min = single.max = single.sum = value
       this.across.add(into, single)
       distribution?.add(into, value)
+      ranking?.add(into, at, value)
       this.#values[valueCount++] = value
     }
     if (this.quantiles.length === 0) return

@@ -22,7 +22,7 @@ export interface SummaryQuestion {
 
 export const summaryParameters: readonly string[] = [...rangeParameters, 'by', 'per', 'quantile', 'buckets', 'bounds']
 export const bucketLimit = { min: 0, max: 100, default: 20 } as const
-const quantilesDefault: readonly number[] = [0.5, 0.95]
+export const quantilesDefault: readonly number[] = [0.5, 0.95]
 
 export function readSummaryQuestion(metricId: string, asked: Asked): SummaryQuestion {
   const parameters = new Parameters(asked.query, summaryParameters)

@@ -1,5 +1,6 @@
 /**
- * What the query API answers: shapes of servers, metrics, series and live events. Names are fixed for clients
+ * What the query API answers: shapes of servers, metrics, series and live events (those across servers:
+ * live-wire.ts). Names are fixed for clients
  * and answers may grow fields. Instants are ms since the epoch, intervals half-open.
  */
 import { z } from 'zod'
@@ -189,10 +190,6 @@ export const liveMinute = z
 export const liveStatus = z
   .object({ nowMs: z.int(), completeThroughMs: z.int() })
   .meta({ id: 'LiveStatus', description: 'Sent when a stream opens and every 15 s: the heartbeat' })
-
-export const liveProgress = z
-  .object({ completeThroughMs: z.int() })
-  .meta({ id: 'LiveProgress', description: 'Sent on /v1/live when it opens and whenever more minutes are closed' })
 
 export const liveReset = z
   .object({ reason: z.string() })

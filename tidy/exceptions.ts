@@ -49,7 +49,7 @@ export const longFiles: Exceptions = {}
 /** All that others may import of a service. */
 export const importable: Readonly<Record<string, readonly string[]>> = {
   agent: ['config', 'service'],
-  aggregator: ['config', 'service', 'postgres-minute-store', 'sealing/hour-sealer'],
+  aggregator: ['config', 'service', 'postgres-minute-store', 'store-chunks', 'sealing/hour-sealer'],
   'collector-api': ['config', 'service'],
   'query-api': ['config', 'service'],
   'all-in-one': ['config', 'service', 'progress'],

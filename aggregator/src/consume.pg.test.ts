@@ -409,8 +409,8 @@ test('a viewer that throws does not stop the partition', async () => {
 const points: Break[] = [
   { statement: 'begin', when: 'before' },
   { statement: 'begin', when: 'after' },
-  { statement: 'copy minute', when: 'before' },
-  { statement: 'release savepoint', when: 'before' },
+  { statement: 'insert into minute_block', when: 'before' },
+  { statement: 'insert into minute_block', when: 'after' },
   { statement: 'insert into partition_progress', when: 'before' },
   { statement: 'insert into partition_progress', when: 'after' },
   { statement: 'commit', when: 'before' },
@@ -460,7 +460,7 @@ for (const apart of [false, true]) {
 
 /** @returns what brings back all that is stored as it is now. */
 async function keepStandby({ pool }: ConsumerRig): Promise<() => Promise<void>> {
-  const tables = ['minute', 'series', 'server', 'partition_progress']
+  const tables = ['minute_block', 'series', 'server', 'partition_progress']
   for (const table of tables) await pool.query(`create table kept_${table} as select * from ${table}`)
   return async () => {
     for (const table of tables) {
@@ -633,7 +633,7 @@ for (const apart of [false, true]) {
         await rig.assertExact(`seed ${seed}`)
         await rig.stop()
         await rig.pool.query(
-          'truncate minute, series, server, partition_progress, log_record, log_group, log_partition restart identity',
+          'truncate minute_block, series, server, partition_progress, log_record, log_group, log_partition restart identity',
         )
       }
     })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import fc from 'fast-check'
-import { mergeRow, type StoredMinute } from './merge-minute.ts'
+import { mergeRow } from './merge-minute.ts'
 import { modelRow, rowInWords } from './minute-model.ts'
 import { rollUp } from './roll-up.ts'
 

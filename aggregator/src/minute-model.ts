@@ -4,7 +4,7 @@
  * 3 fractional digits, so that sums are exact and every comparison may be for equality.
  */
 import { TierMerge, type TierMinute } from '@minutely/lib/minute-tiers/tier-merge'
-import { lockTiers, selectTiers } from '@minutely/lib/minute-tiers/tier-query'
+import { lockTiers, selectTiers, tierOrder } from '@minutely/lib/minute-tiers/tier-query'
 import { inTransaction, type Pool } from '@minutely/lib/postgres/pool'
 import { minuteMs, secondMs } from '@minutely/schema/limits'
 import { encodeSeriesList, type SampleSection } from '@minutely/schema/sample-codec'
@@ -123,18 +123,16 @@ export async function storedMinutes(pool: Pool): Promise<TierMinute[]> {
   const merge = new TierMerge(everything, { minute: (minute) => minutes.push({ ...minute }) })
   const { rows } = await inTransaction(pool, async (client) => {
     await client.query(lockTiers)
-    return client.query(`${selectTiers({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER })} order by series_id, minute_at`)
+    const tiers = selectTiers({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER })
+    return client.query(`select * from (${tiers}) as tiers order by ${tierOrder}`)
   })
-  for (const { series_id: seriesId, minute_at: at, seen, min, max, sum, block } of rows) {
+  for (const { place: seriesId, at, block } of rows) {
     const minute = Math.ceil(at.getTime() / minuteMs)
-    if (block !== null) merge.block({ seriesId, hour: minute / 60, tag: 0 }, block)
-    else {
-      const [seenLow, seenHigh] = [Number(BigInt(seen) & 0xffffffffn), Number(BigInt(seen) >> 32n)]
-      merge.row({ seriesId, minute, seenLow, seenHigh, min, max, sum, tag: 0 })
-    }
+    if (at.getTime() === minute * minuteMs) merge.minutes({ seriesId, minute }, block ?? undefined)
+    else merge.block({ seriesId, hour: minute / 60 }, block)
   }
   merge.end()
-  return minutes
+  return minutes.sort((a, b) => a.seriesId - b.seriesId || a.minute - b.minute)
 }
 
 function sorted(entries: [string, ModelRow][]): ModelTable {

@@ -1,7 +1,7 @@
 /**
- * The hourly partitions of the table `minute`: made before an hour's first minute is stored, dropped whole when all of it is older
- * than the retention. Names say the hour in UTC: minute_2026112109. They live for hours and rows are hardly ever changed, so
- * nothing is vacuumed: freezing and counting rows that are about to be dropped would write them once more.
+ * The hourly partitions of the table `minute_block`: made before an hour's first minute is stored, dropped whole when all of it is older
+ * than the retention. Names say the hour in UTC: minute_block_2026112109. They live for hours and blocks are hardly ever changed, so
+ * nothing is vacuumed: freezing and counting what is about to be dropped would write them once more.
  */
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import { dropBriefly } from './drop-briefly.ts'
@@ -26,7 +26,7 @@ export class MinutePartitions {
     const to = new Date(hourStartMs + hourMs).toISOString()
     try {
       await this.#pool.query(
-        `create table if not exists ${minutePartitionName(hourStartMs)} partition of minute
+        `create table if not exists ${minutePartitionName(hourStartMs)} partition of minute_block
          for values from ('${from}') to ('${to}') with (autovacuum_enabled = off)`,
       )
     } catch (error) {
@@ -59,16 +59,16 @@ export class MinutePartitions {
 export async function listMinutePartitions(client: Pool | PoolClient): Promise<number[]> {
   const { rows } = await client.query<{ name: string }>(
     `select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
-     where inhparent = 'minute'::regclass order by relname`,
+     where inhparent = 'minute_block'::regclass order by relname`,
   )
   return rows.flatMap(({ name }) => startOf(name) ?? [])
 }
 
 export function minutePartitionName(hourStartMs: number): string {
-  return `minute_${new Date(hourStartMs).toISOString().slice(0, 13).replace(/\D/g, '')}`
+  return `minute_block_${new Date(hourStartMs).toISOString().slice(0, 13).replace(/\D/g, '')}`
 }
 
 function startOf(name: string): number | undefined {
-  const [, year, month, day, hour] = /^minute_(\d{4})(\d\d)(\d\d)(\d\d)$/.exec(name) ?? []
+  const [, year, month, day, hour] = /^minute_block_(\d{4})(\d\d)(\d\d)(\d\d)$/.exec(name) ?? []
   return year === undefined ? undefined : Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour))
 }

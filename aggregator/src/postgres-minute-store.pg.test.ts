@@ -9,7 +9,7 @@ import { createTestSealer } from './sealing/test-sealing.ts'
 
 /** After every hour of the contract. */
 const laterMs = Date.UTC(2027, 0, 15, 20)
-const tables = ['partition_progress', 'minute', 'series', 'server', 'log_gap']
+const tables = ['partition_progress', 'minute_block', 'series', 'server', 'log_gap']
 
 minuteStoreContract('postgres', {
   create: async () => {

@@ -1,5 +1,5 @@
 /**
- * Minutes out of Postgres for the ring, of both tiers (lib/src/minute-tiers): one hour, in the order of series and time, in batches of
+ * Minutes out of Postgres for the ring, of both tiers (lib/src/minute-tiers): one hour, in the order of series, in batches of
  * bounded size. The server sends on only when a batch was taken (COPY under back-pressure), so memory holds the batches that one chunk
  * of its answer fills.
  */
@@ -39,7 +39,7 @@ export async function* readRingRows(client: PoolClient, span: RingSpan): AsyncGe
     },
     unreadable,
   })
-  const decoder = new TierDecoder(merge, { isTagged: true })
+  const decoder = new TierDecoder(merge)
   // The one before the last that was given out is free again.
   let before: RowBatch | undefined
   const give = function* (): Generator<RingRows> {

@@ -5,7 +5,7 @@
  */
 import { emptyRingRows, type RingIdentity, type RingRows } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
-import type { MinuteRows } from './minute-copy.ts'
+import type { MinuteRows } from './minute-chunks.ts'
 
 export interface RingPush {
   readonly identity: RingIdentity

@@ -255,7 +255,7 @@ test('the answer to COMMIT is lost: repeating it is harmless', async () => {
   assert.deepEqual(await storedTable(pool), modelOf({ startMs: baseMs, rows }))
 })
 
-for (const statement of ['begin', 'copy minute', 'release savepoint', 'commit']) {
+for (const statement of ['begin', 'insert into minute_block', 'insert into partition_progress', 'commit']) {
   test(`Postgres fails before ${statement}: nothing is stored, and the repetition stores all`, async () => {
     const { pool } = await createTestDatabase()
     const store = new Store(failingPool(pool, [{ statement, when: 'before' }]))

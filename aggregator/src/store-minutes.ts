@@ -3,15 +3,13 @@
  * may the ring learn of a minute or the log forget its records. When the answer to COMMIT was lost, whoever asks again is
  * told that the progress has moved, and starts again from it.
  *
- * Fast path is a binary COPY. It fails when a row exists already (a replay, a late or early part of a minute): then,
- * for reopened minutes at once, and for all of an hour that may be sealed (sealing/), the merge (merge-minute.ts) does it row by row.
+ * How a minute is stored, and merged with what is there of it: store-chunks.ts.
  */
 import assert from 'node:assert/strict'
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import { readRingIdentity, voidRing } from '@minutely/lib/recent-ring/ring-state'
 import { minuteMs } from '@minutely/schema/limits'
-import { mergeMinute } from './merge-minute.ts'
-import { copyMinute, type MinuteRows } from './minute-copy.ts'
+import type { MinuteRows } from './minute-chunks.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
 import {
   type Flush,
@@ -29,9 +27,8 @@ import { hourOf, shareHours } from './sealing/hour-locks.ts'
 import type { Span } from './seen-servers.ts'
 import type { SeriesDictionary } from './series-dictionary.ts'
 import type { SeriesSlots, ServerSlots, SlotEntry } from './series-slots.ts'
+import { storeRows } from './store-chunks.ts'
 
-/** Postgres: unique violation. */
-const clashCode = '23505'
 /** Postgres: no partition of the relation found for the row. */
 const missingPartitionCode = '23514'
 const foreignKeyCode = '23503'
@@ -72,18 +69,17 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
       for (const { minute, rows, tags } of prepared) {
         counts.rows += minute.rowCount
         const maybeSealed = sealedHours.has(hourOf(rows.minuteMs))
-        if (!minute.reopened && !maybeSealed && (await copied(client, rows))) {
-          push.addCopied(rows, tags)
-          continue
+        const beforeMerge = async (): Promise<void> => {
+          if (merged.size === 0) push.identity = await readRingIdentity(client, 'share')
+          merged.add(minute)
         }
-        if (merged.size === 0) push.identity = await readRingIdentity(client, 'share')
-        merged.add(minute)
-        counts.mergedRows += minute.rowCount
-        const { newSeconds, stored } = await mergeMinute(client, rows, {
-          values: minute.values,
-          maybeSealed,
-        })
-        push.addMerged({ ...rows, rolled: stored }, tags)
+        // The ring may have an older state of a minute that was closed before.
+        if (minute.reopened) await beforeMerge()
+        const source = { values: minute.values, maybeSealed }
+        const { newSeconds, mergedRows, stored } = await storeRows(client, rows, source, { beforeMerge })
+        counts.mergedRows += mergedRows
+        if (merged.has(minute)) push.addMerged({ ...rows, rolled: stored }, tags)
+        else push.addCopied(rows, tags)
         if (minute.late) counts.lateSamples += newSeconds
       }
       await touchServers(client, spans, deps)
@@ -174,20 +170,6 @@ async function rewound(error: unknown, pool: Pool): Promise<unknown> {
   await voidRing(pool, 'the database lost commits')
   if (!isDangling) return error
   return new StoreRewoundError(`an id is not known any more: ${(error as Error).message}`, { cause: error })
-}
-
-/** @returns false when a row existed already: then nothing was stored. */
-async function copied(client: PoolClient, rows: MinuteRows): Promise<boolean> {
-  await client.query('savepoint fast')
-  try {
-    await copyMinute(client, rows)
-    await client.query('release savepoint fast')
-    return true
-  } catch (error) {
-    if ((error as { code?: string }).code !== clashCode) throw error
-    await client.query('rollback to savepoint fast')
-    return false
-  }
 }
 
 function widen(spans: Map<ServerSlots, Span>, server: ServerSlots, firstMs: number, lastMs = firstMs): void {

@@ -9,6 +9,7 @@ import { VirtualClock } from '@minutely/lib/clock'
 import { loadConfig } from '@minutely/lib/config'
 import { createHttpServer } from '@minutely/lib/http-server'
 import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
+import { insertPacked } from '@minutely/lib/minute-tiers/pack-rows'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { createTestDatabase, silentLog } from '@minutely/lib/postgres/test-database'
 import { createRegistry } from '@minutely/lib/process-metrics'
@@ -32,20 +33,18 @@ async function fill(pool: Pool): Promise<void> {
     [instant(0)],
   )
   for (let hour = 0; hour < hours; hour++) {
-    const name = `minute_${instant(hour).slice(0, 13).replace(/\D/g, '')}`
+    const name = `minute_block_${instant(hour).slice(0, 13).replace(/\D/g, '')}`
     await pool.query(
-      `create table ${name} partition of minute for values from ('${instant(hour)}') to ('${instant(hour + 1)}')`,
+      `create table ${name} partition of minute_block for values from ('${instant(hour)}') to ('${instant(hour + 1)}')`,
     )
   }
-  await pool.query(
-    `insert into minute
-     select series_id, 1, minute_at, case when series_id % 3 = 0 then 1152921504606846975 else 1 + (random() * 1e15)::bigint end,
-       case when series_id % 2 = 0 then round((random() * 100)::numeric, 2) else random() end, 100 + random(),
-       case when series_id % 2 = 0 then round((random() * 6000)::numeric, 2) else random() * 6000 end
-     from series cross join generate_series($1::timestamptz, $2::timestamptz - interval '1 minute', '1 minute') as minute_at
-     where random() < 0.9`,
-    [instant(0), instant(hours)],
-  )
+  const rows = `select series_id, 1 as tenant_id, minute_at,
+       case when series_id % 3 = 0 then 1152921504606846975 else 1 + (random() * 1e15)::bigint end as seen,
+       case when series_id % 2 = 0 then round((random() * 100)::numeric, 2) else random() end::float8 as min, 100 + random() as max,
+       case when series_id % 2 = 0 then round((random() * 6000)::numeric, 2) else random() * 6000 end::float8 as sum
+     from series cross join generate_series('${instant(0)}'::timestamptz, '${instant(hours)}'::timestamptz - interval '1 minute', '1 minute') as minute_at
+     where random() < 0.9`
+  await pool.query(insertPacked(rows))
   await pool.query("insert into partition_progress values ('samples', 0, 1, $1)", [new Date(nowMs)])
 }
 

@@ -7,7 +7,8 @@
  *
  * After each way back, and when the API says `reset`, events may be missing: onGap, and the ranges are to be read again.
  */
-import type { LiveMinute, LiveProgress, LiveStatus } from '@minutely/schema/query-wire'
+import type { LiveProgress } from '@minutely/schema/live-wire'
+import type { LiveMinute, LiveStatus } from '@minutely/schema/query-wire'
 
 export type LiveState = 'connecting' | 'connected' | 'reconnecting'
 

@@ -3,6 +3,7 @@
  * and seconds, minimum, maximum and sum are what the points make. Computed by counting in whole hundredths, not by the code that stored it.
  */
 import { TierMerge, type TierMinute } from '@minutely/lib/minute-tiers/tier-merge'
+import { selectTiers, tierOrder } from '@minutely/lib/minute-tiers/tier-query'
 import type { Pool } from '@minutely/lib/postgres/pool'
 import { type HistoryShape, hundredthsOf, metricOf, serverOf, timeOf } from './import-history.ts'
 
@@ -53,7 +54,7 @@ async function checkSeries(
 ): Promise<void> {
   const seriesOf = new Map(ids.map((id, index) => [id, first + index]))
   const merge = new TierMerge(
-    { fromMinute: 0, toMinute: Number.POSITIVE_INFINITY },
+    { fromMinute: 0, toMinute: Number.POSITIVE_INFINITY, seriesIds: ids },
     {
       minute: (minute) => {
         const series = seriesOf.get(minute.seriesId) ?? -1
@@ -65,22 +66,12 @@ async function checkSeries(
       },
     },
   )
-  const { rows } = await pool.query(
-    `select series_id, hour * 60 as minute, block, null as seen, null as min, null as max, null as sum
-     from hour_block where series_id = any ($1::integer[])
-     union all
-     select series_id, (extract(epoch from minute_at) / 60)::integer, null, seen::text, min, max, sum
-     from minute where series_id = any ($1::integer[])
-     order by series_id, minute, block nulls last`,
-    [ids],
-  )
-  for (const { series_id: seriesId, minute, block, seen, min, max, sum } of rows) {
-    if (block !== null) merge.block({ seriesId, hour: minute / 60, tag: 0 }, block)
-    else {
-      const bits = BigInt(seen)
-      const [seenLow, seenHigh] = [Number(bits & 0xffffffffn), Number(bits >> 32n)]
-      merge.row({ seriesId, minute, seenLow, seenHigh, min, max, sum, tag: 0 })
-    }
+  const tiers = selectTiers({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, seriesIds: ids })
+  const { rows } = await pool.query(`select * from (${tiers}) as tiers order by ${tierOrder}`)
+  for (const { place: seriesId, at, block } of rows) {
+    const minute = Math.ceil(at.getTime() / minuteMs)
+    if (at.getTime() === minute * minuteMs) merge.minutes({ seriesId, minute }, block ?? undefined)
+    else merge.block({ seriesId, hour: minute / 60 }, block)
   }
   merge.end()
 }

@@ -11,6 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { storeRows } from '@minutely/aggregator/store-chunks'
 import { SystemClock } from '@minutely/lib/clock'
 import { createLogger } from '@minutely/lib/logging'
 import { startEmbeddedServer } from '@minutely/lib/postgres/embedded-server'
@@ -72,7 +73,7 @@ async function prepare(): Promise<void> {
   const hour = (offset: number): string => new Date((firstMinute + offset * 60) * 60_000).toISOString()
   for (let offset = 0; offset < Math.ceil(minuteCount / 60) + 1; offset++) {
     await pool.query(
-      `create table minute_${offset} partition of minute for values from ('${hour(offset)}') to ('${hour(offset + 1)}')`,
+      `create table minute_block_${offset} partition of minute_block for values from ('${hour(offset)}') to ('${hour(offset + 1)}')`,
     )
   }
   await redis.start()
@@ -99,7 +100,7 @@ async function measure(): Promise<void> {
   for (let done = 0; done < minuteCount; done += minutesPerTurn) {
     const block = Array.from({ length: minutesPerTurn }, (_, offset) => rowsOf(firstMinute + done + offset))
     await charge(toPostgres, async () => {
-      for (const rows of block) await inTransaction(pool, (client) => copyRows(client, rows))
+      for (const rows of block) await inTransaction(pool, (client) => storeMinute(client, rows))
     })
     await charge(toRing, async () => {
       for (const rows of block) assert.notEqual(await ring.push(identity, rows), 'dropped')
@@ -177,36 +178,18 @@ function rowsOf(minute: number): RingRows {
 }
 
 /** The aggregator's fast path: a binary COPY (aggregator/src/minute-copy.ts has the layout). */
-function copyRows(client: PoolClient, rows: RingRows): Promise<void> {
-  const bytes = Buffer.alloc(19 + rows.count * 78 + 2)
-  let at = bytes.write('PGCOPY\n\xff\r\n\0', 'latin1') + 8
-  const field = (size: number): number => (at = bytes.writeInt32BE(size, at))
-  for (let row = 0; row < rows.count; row++) {
-    at = bytes.writeInt16BE(7, at)
-    at = bytes.writeInt32BE(rows.seriesIds[row] as number, field(4))
-    at = bytes.writeInt32BE(1, field(4))
-    at = bytes.writeBigInt64BE(BigInt((rows.minutes[row] as number) * 60_000 - Date.UTC(2000, 0, 1)) * 1_000n, field(8))
-    at = bytes.writeUInt32BE(rows.seenHigh[row] as number, field(8))
-    at = bytes.writeUInt32BE(rows.seenLow[row] as number, at)
-    for (const column of [rows.min, rows.max, rows.sum]) at = bytes.writeDoubleBE(column[row] as number, field(8))
-  }
-  bytes.writeInt16BE(-1, at)
-  return new Promise((resolve, reject) => {
-    const copy = {
-      submit: (connection: { query(sql: string): void }) =>
-        connection.query(
-          'copy minute (series_id, tenant_id, minute_at, seen, min, max, sum) from stdin (format binary)',
-        ),
-      handleCopyInResponse: (connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }) => {
-        connection.sendCopyFromChunk(bytes)
-        connection.endCopyFrom()
-      },
-      handleCommandComplete: () => {},
-      handleReadyForQuery: () => resolve(),
-      handleError: reject,
-    }
-    client.query(copy as never)
-  })
+/** All of one minute, none of which is there. */
+async function storeMinute(client: PoolClient, rows: RingRows): Promise<void> {
+  const { count, seriesIds, min, max, sum } = rows
+  // Halves of 32 and 28 bits to halves of 30.
+  const seenLow = Int32Array.from(rows.seenLow, (low) => low & 0x3fff_ffff)
+  const seenHigh = Int32Array.from(rows.seenHigh, (high, row) => (high << 2) | ((rows.seenLow[row] as number) >>> 30))
+  const minuteMs = (rows.minutes[0] as number) * 60_000
+  const rolled = { rowCount: count, seenLow, seenHigh, min, max, sum }
+  const tenantIds = new Int32Array(count).fill(1)
+  const source = { values: new Float64Array(), maybeSealed: false }
+  const { mergedRows } = await storeRows(client, { minuteMs, rolled, seriesIds, tenantIds }, source)
+  assert.equal(mergedRows, 0)
 }
 
 function say(text: string): void {

@@ -2,10 +2,12 @@
  * The checker finds what it is there for: the store of a real process, in which everything is exact, is corrupted on purpose,
  * once for each mistake, and each is named with its series and its minute or second. Afterwards everything is exact again.
  */
+
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { makeMinutesWritable } from '@minutely/lib/minute-tiers/test-writable-minutes'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { silentLog } from '@minutely/lib/postgres/test-database'
 import { DeliveryLedger, minuteMs } from '../src/fleet/delivery-ledger.ts'
@@ -46,6 +48,7 @@ describe('the exact check, of a store that was corrupted', { timeout: 120_000 },
       for (const host of [0, 1]) if (host === 0 || cell !== unsentCell) await send(host, cell)
     }
     store = await openStore(dataDir)
+    await makeMinutesWritable(store)
     assert.deepEqual(await problems(settleMs), [])
   })
   after(async () => {
@@ -83,13 +86,13 @@ describe('the exact check, of a store that was corrupted', { timeout: 120_000 },
 
   /** What the check says of it, and that it says nothing once the rows are as they were. */
   async function found(work: () => Promise<void>): Promise<readonly string[]> {
-    await store.query('create table kept as select * from minute')
+    await store.query('create table kept as select * from minute_block')
     try {
       await work()
       return await problems()
     } finally {
-      await store.query('delete from minute')
-      await store.query('insert into minute select * from kept')
+      await store.query('delete from minute_block')
+      await store.query('insert into minute_block select * from kept')
       await store.query('drop table kept')
       await store.query(`delete from series where metric_id = 'app.foreign'`)
       assert.deepEqual(await problems(), [], 'exact again')

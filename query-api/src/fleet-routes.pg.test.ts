@@ -274,7 +274,9 @@ describe('latest values', () => {
   })
 
   it('say a label of each server when asked so', async () => {
-    const answer = latestAnswer.parse((await json('/v1/latest?metricId=system.*&per=server&groupBy=device&minutes=4')).body)
+    const answer = latestAnswer.parse(
+      (await json('/v1/latest?metricId=system.*&per=server&groupBy=device&minutes=4')).body,
+    )
     assert.deepEqual(answer.groups, ['a', 'a', 'a', 'a', 'a', 'a', 'a'])
     const none = latestAnswer.parse((await json('/v1/latest?metricId=system.memory.usage&groupBy=device')).body)
     assert.deepEqual(none.groups, [null])

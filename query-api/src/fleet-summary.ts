@@ -2,7 +2,6 @@
  * How the fleet is, at an instant of complete-through: how many servers were seen when, and how many samples came. A server's last seen is the
  * end of its newest stored minute, so what was seen at complete-through or later has a sample in the newest closed minute.
  */
-import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { ingestMetrics, ingestServerId } from '@minutely/schema/ingest-names'
 import { minuteMs } from '@minutely/schema/limits'
 import type { LiveProgress } from '@minutely/schema/live-wire'
@@ -16,9 +15,9 @@ export type FleetSummary = Pick<LiveProgress, 'servers' | 'samplesPerMinute'>
 
 export const unknownFleet: FleetSummary = { servers: null, samplesPerMinute: null }
 
-export async function readFleetSummary(completeThroughMs: number, { client }: StoreSession): Promise<FleetSummary> {
+export async function readFleetSummary(completeThroughMs: number, session: StoreSession): Promise<FleetSummary> {
   const completeMs = Math.floor(completeThroughMs / minuteMs) * minuteMs
-  const { rows } = await client.query<{ total: number; live: number; recent: number }>(
+  const { rows } = await session.client.query<{ total: number; live: number; recent: number }>(
     `select count(*)::integer as total,
             (count(*) filter (where last_seen_at >= to_timestamp($1 / 1000.0)))::integer as live,
             (count(*) filter (where last_seen_at >= to_timestamp($2 / 1000.0)))::integer as recent
@@ -26,17 +25,20 @@ export async function readFleetSummary(completeThroughMs: number, { client }: St
     [completeMs, completeMs - lateMs],
   )
   const { total = 0, live = 0, recent = 0 } = rows[0] ?? {}
-  const samplesPerMinute = await readAccepted(completeMs - minuteMs, client)
+  const samplesPerMinute = await readAccepted(completeMs - minuteMs, session)
   return { servers: { total, live, late: recent - live, silent: total - recent }, samplesPerMinute }
 }
 
 /** Null when nobody reported. */
-async function readAccepted(minuteAtMs: number, client: PoolClient): Promise<number | null> {
-  const { rows } = await client.query<{ sum: number | null }>(
-    `select sum(minute.sum)::float8 as sum from series join minute using (series_id)
-     where series.server_id = $1 and series.metric_id = $2 and series.labels ->> 'outcome' = 'accepted'
-       and minute.minute_at = to_timestamp($3 / 1000.0)`,
-    [ingestServerId, ingestMetrics.samples, minuteAtMs],
+async function readAccepted(minuteAtMs: number, session: StoreSession): Promise<number | null> {
+  const { rows } = await session.client.query<{ series_id: number }>(
+    "select series_id from series where server_id = $1 and metric_id = $2 and labels ->> 'outcome' = 'accepted'",
+    [ingestServerId, ingestMetrics.samples],
   )
-  return rows[0]?.sum ?? null
+  const seriesIds = rows.map(({ series_id }) => series_id)
+  let total: number | null = null
+  await session.readMinutes({ seriesIds, fromMs: minuteAtMs, toMs: minuteAtMs + minuteMs }, (_, __, { sum }) => {
+    total = (total ?? 0) + sum
+  })
+  return total
 }

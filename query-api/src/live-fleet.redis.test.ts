@@ -11,6 +11,7 @@ import { createLiveMetrics } from '@minutely/lib/live/live-metrics'
 import { type LiveConfig, liveSettings } from '@minutely/lib/live/live-settings'
 import { RedisLiveReader } from '@minutely/lib/live/redis-live-reader'
 import { RedisLiveWriter } from '@minutely/lib/live/redis-live-writer'
+import { makeMinutesWritable } from '@minutely/lib/minute-tiers/test-writable-minutes'
 import { createPool, type Pool, type PostgresConnection } from '@minutely/lib/postgres/pool'
 import { createTestDatabase, silentLog } from '@minutely/lib/postgres/test-database'
 import { AbsentRecentRing } from '@minutely/lib/recent-ring/absent-recent-ring'
@@ -43,7 +44,8 @@ let pool: Pool
 let connection: PostgresConnection
 before(async () => {
   ;({ pool, connection } = await createTestDatabase())
-  await pool.query('create table minute_everything partition of minute default')
+  await pool.query('create table minute_block_everything partition of minute_block default')
+  await makeMinutesWritable(pool)
   if (withoutRedisServer) return
   redis = await createTestRedis()
   await redis.start()

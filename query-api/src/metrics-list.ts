@@ -6,6 +6,7 @@
  * the first that is found ends the search. Of the others all series are looked at, as long as that is no more than seriesLookedAtMax
  * on a page; then it is null.
  */
+import { hasSeries } from '@minutely/lib/minute-tiers/tier-query'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { metricIdPattern, minuteMs } from '@minutely/schema/limits'
 import { unitOf } from '@minutely/schema/metric-unit'
@@ -107,7 +108,7 @@ async function seenInMinute(page: readonly MetricRow[], asked: Asked): Promise<s
   const { rows } = await client.query<{ metric_id: string }>(
     `select wanted.metric_id from unnest($1::text[]) as wanted (metric_id)
      cross join lateral (
-       select 1 from series join minute using (series_id)
+       select 1 from series join minute_block on ${hasSeries('series.series_id')}
        where series.metric_id = wanted.metric_id and minute_at = $2 and ${selectorSql(labelsOnly(selector), values)} limit 1
      ) as found`,
     values,

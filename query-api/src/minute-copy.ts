@@ -12,7 +12,7 @@ import { minuteMs } from '@minutely/schema/limits'
 import type { MinuteValues } from './step-matrix.ts'
 import { hourMs } from './time-range.ts'
 
-/** Called for each minute (or hour, with the instant of its first minute), by series, then time; `values` is one object, reused: copy what is to be kept. */
+/** Called for each minute (or hour, with the instant of its first minute), of one series in the order of time; `values` is one object, reused: copy what is to be kept. */
 export type MinuteSink = (seriesId: number, minuteMs: number, values: MinuteValues) => void
 
 export interface MinuteQuery {
@@ -31,7 +31,7 @@ interface CopyOutQuery {
   handleError(error: Error): void
 }
 
-/** @returns the number of rows and blocks. @throws UnreadableHourError */
+/** @returns the number of blocks. @throws UnreadableHourError */
 export function readMinutes(client: PoolClient, query: MinuteQuery, sink: MinuteSink): Promise<number> {
   if (query.seriesIds.length === 0 || query.fromMs >= query.toMs) return Promise.resolve(0)
   return copyInto(client, copyTiers(query), decoderFor(query, sink))
@@ -44,7 +44,7 @@ export interface HourQuery extends MinuteQuery {
 
 /**
  * fromMs and toMs are of whole hours. What is sealed comes from the hour tier, the rest is added up from minutes.
- * @returns the number of rows and blocks. @throws UnreadableHourError
+ * @returns the number of blocks. @throws UnreadableHourError
  */
 export function readHourTier(client: PoolClient, query: HourQuery, sink: MinuteSink): Promise<number> {
   const { seriesIds, fromMs, toMs, minutesFromMs } = query
@@ -53,6 +53,7 @@ export function readHourTier(client: PoolClient, query: HourQuery, sink: MinuteS
     fromHour: fromMs / hourMs,
     toHour: toMs / hourMs,
     minutesFrom: Math.floor(minutesFromMs / hourMs) * (hourMs / minuteMs),
+    seriesIds,
   }
   const merge = new HourMerge(range, (seriesId, minute, values) => sink(seriesId, minute * minuteMs, values))
   return copyInto(client, copyHours(query), new TierDecoder(merge))
@@ -75,7 +76,7 @@ function copyInto(client: PoolClient, sql: string, decoder: TierDecoder): Promis
       handleCommandComplete: () => {},
       handleReadyForQuery: () => {
         guarded(() => decoder.end())
-        if (failure === undefined) resolve(decoder.rowCount)
+        if (failure === undefined) resolve(decoder.blockCount)
         else reject(failure)
       },
       handleError: reject,
@@ -84,9 +85,9 @@ function copyInto(client: PoolClient, sql: string, decoder: TierDecoder): Promis
   })
 }
 
-function decoderFor({ fromMs, toMs }: MinuteQuery, sink: MinuteSink): TierDecoder {
+function decoderFor({ fromMs, toMs, seriesIds }: MinuteQuery, sink: MinuteSink): TierDecoder {
   const values = { min: 0, max: 0, sum: 0, count: 0 }
-  const range = { fromMinute: fromMs / minuteMs, toMinute: toMs / minuteMs }
+  const range = { fromMinute: fromMs / minuteMs, toMinute: toMs / minuteMs, seriesIds }
   const merge = new TierMerge(range, {
     minute: (minute) => {
       values.count = popCount(minute.seenLow) + popCount(minute.seenHigh)

@@ -407,8 +407,8 @@ describe('isolation of tenants', () => {
     assert.equal((await api.reader.query('select from minute where tenant_id = 2 or true and sum = 42')).rowCount, 0)
     assert.equal((await other.query('select from minute')).rowCount, 2)
     // A partition asked by its own name would not be under the parent's policy: it is not readable at all.
-    await assert.rejects(api.reader.query('select from minute_everything'), /permission denied/)
-    await assert.rejects(api.reader.query('delete from minute'), /read-only transaction|permission denied/)
+    await assert.rejects(api.reader.query('select from minute_block_everything'), /permission denied/)
+    await assert.rejects(api.reader.query('delete from minute_block'), /read-only transaction|permission denied/)
     await other.end()
   })
 })

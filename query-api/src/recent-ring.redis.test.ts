@@ -194,7 +194,7 @@ else {
       const range = `/v1/servers/whole/series?${span(0, 1)}`
       const stored = await answerOf(range, false)
       await ring.push(identity, await storedRows(() => true))
-      await api.pool.query('revoke select on minute from minutely_query')
+      await api.pool.query('revoke select on minute_block from minutely_query')
       try {
         assert.equal((await answerOf(range, false)).status, 500)
         assert.deepEqual(await answerOf(range, true), stored)

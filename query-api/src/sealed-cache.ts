@@ -2,7 +2,7 @@
  * Blocks of sealed hours in memory, so that a question about them costs Postgres one small statement (sealed-hours.ts) instead of a
  * row for each series and hour. As they are stored, some hundred bytes each; a series' hours lie together.
  *
- * What makes it right: while the row of an hour in `hour_seal` says *sealed and not dirty*, the hour has no hot rows, and its blocks are
+ * What makes it right: while the row of an hour in `hour_seal` says *sealed and not dirty*, nothing of the hour is hot, and its blocks are
  * those that its last sealing wrote (decision 18). Whoever changes either changes that row first, in the same transaction; its xmin, the
  * transaction that wrote it, is then another. So blocks that were read in the snapshot in which an hour had version x are those of every
  * snapshot in which it has version x. Each question asks for the versions anew; nothing is believed for a time.

@@ -93,7 +93,8 @@ async function addLate(hour: number): Promise<void> {
   await api.pool.query(
     `begin;
      update hour_seal set dirty = true where hour = ${hour};
-     insert into minute select * from aside where floor(extract(epoch from minute_at) / 3600) = ${hour} on conflict do nothing;
+     insert into minute select * from aside where floor(extract(epoch from minute_at) / 3600) = ${hour}
+       and not exists (select from minute where minute.series_id = aside.series_id and minute.minute_at = aside.minute_at);
      update minute set seen = seen | (1::bigint << 59), sum = sum + ${1 + random(9)}, max = max + 1
      where floor(extract(epoch from minute_at) / 3600) = ${hour} and extract(minute from minute_at) = ${random(60)};
      commit`,

@@ -7,6 +7,7 @@
  */
 import { HourMerge } from '@minutely/lib/minute-tiers/hour-merge'
 import { TierMerge } from '@minutely/lib/minute-tiers/tier-merge'
+import { hasSeries } from '@minutely/lib/minute-tiers/tier-query'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { ownServerPrefix } from '@minutely/schema/ingest-names'
@@ -127,7 +128,7 @@ export async function newestMinutes(client: PoolClient, seriesIds: readonly numb
     const { rows } = await client.query<{ series_id: number; minute_at: Date }>(
       `select wanted.series_id, newest.minute_at from unnest($1::integer[]) as wanted (series_id)
        cross join lateral (
-         select minute_at from minute where minute.series_id = wanted.series_id and ${bound} order by minute_at desc limit 1
+         select minute_at from minute_block where ${hasSeries('wanted.series_id')} and ${bound} order by minute_at desc limit 1
        ) as newest`,
       [missing],
     )
@@ -142,7 +143,7 @@ export async function newestMinutes(client: PoolClient, seriesIds: readonly numb
   return newestMs
 }
 
-/** Late data may have left a hot row that is older than the newest block. */
+/** Late data may have left a hot minute that is older than the newest block. */
 async function lookInBlocks(
   client: PoolClient,
   seriesIds: readonly number[],
@@ -161,7 +162,7 @@ async function lookInBlocks(
       newestMs.set(seriesId, Math.max(minute * minuteMs, newestMs.get(seriesId) ?? 0))
     },
   })
-  for (const { series_id: seriesId, hour, block } of rows) merge.block({ seriesId, hour, tag: 0 }, block)
+  for (const { series_id: seriesId, hour, block } of rows) merge.block({ seriesId, hour }, block)
   merge.end()
 }
 

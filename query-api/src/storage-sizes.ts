@@ -5,7 +5,7 @@
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 
 export interface StoredPartition {
-  readonly table: 'minute' | 'hour_block' | 'day_block' | 'log_record'
+  readonly table: 'minute_block' | 'hour_block' | 'day_block' | 'log_record'
   readonly bytes: number
   /** Of the rows alone, without indexes. */
   readonly rowBytes: number
@@ -90,7 +90,7 @@ async function readPartitions(client: PoolClient): Promise<StoredPartition[]> {
   }>(
     `select top.name as table, pg_get_expr(leaf.relpartbound, leaf.oid) as bounds, pg_get_expr(above.relpartbound, above.oid) as above,
             pg_total_relation_size(leaf.oid)::float8 as bytes, pg_relation_size(leaf.oid)::float8 as row_bytes
-     from unnest(array['minute', 'hour_block', 'day_block', 'log_record']) as top (name)
+     from unnest(array['minute_block', 'hour_block', 'day_block', 'log_record']) as top (name)
      cross join lateral pg_partition_tree(to_regclass(top.name)) as tree
      join pg_class as leaf on leaf.oid = tree.relid join pg_class as above on above.oid = tree.parentrelid
      where tree.isleaf`,
@@ -109,7 +109,7 @@ function spanOf(table: StoredPartition['table'], bounds: string): Pick<StoredPar
     return { fromHour: undefined, toHour: undefined }
   const hourOf = (text: string): number => {
     // 2026-11-21 09:00:00+00
-    if (table === 'minute') return Date.parse(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')) / hourMs
+    if (table === 'minute_block') return Date.parse(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')) / hourMs
     return table === 'hour_block' ? Number(text) : Number(text) * hoursPerDay
   }
   return { fromHour: hourOf(from), toHour: hourOf(to) }

@@ -23,8 +23,8 @@ export interface StorageDeps {
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 const hoursPerDay = 24
-/** A row of `minute` with its place in the page: what has been stored is nearly all rows of COPY, and none is ever updated but by late data. */
-const minuteRowBytes = 76
+/** 7 rows of 32 series each to a page of 8 KiB: what is not a full chunk takes more, so that there are fewer minutes than this says. */
+const hotMinuteBytes = 8_192 / (7 * 32)
 /** Sizes change slowly, and everybody who opens the dashboard asks. */
 const answerAgeMsMax = 10_000
 
@@ -56,7 +56,7 @@ export function storageOf(sizes: StorageSizes, space: DiskSpace | undefined, now
   const growths = [...sealed.growths, ...rolled.growths]
   const isKnown = sealed.hours > 0
   const tiers = [
-    { ...plainTier(sizes, 'minute'), ...perMinute(sizes, 'minute') },
+    { ...plainTier(sizes, 'minute_block'), ...perMinute(sizes, 'minute_block') },
     {
       ...plainTier(sizes, 'hour_block'),
       ...perMinute(sizes, 'hour_block'),
@@ -92,7 +92,12 @@ const unknown = {
   settledAtMs: null,
 }
 
-const tierNames = { minute: 'minutes', hour_block: 'sealed-minutes', day_block: 'hours', log_record: 'log' } as const
+const tierNames = {
+  minute_block: 'minutes',
+  hour_block: 'sealed-minutes',
+  day_block: 'hours',
+  log_record: 'log',
+} as const
 
 const bytesOf = (partitions: readonly StoredPartition[]): number =>
   partitions.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -108,7 +113,8 @@ function perMinute(sizes: StorageSizes, table: StoredPartition['table']) {
   const seriesMinutes = seriesMinutesOf(sizes, table)
   const partitionHour = Math.min(...ofTier.map(({ fromHour }) => fromHour ?? Number.POSITIVE_INFINITY))
   // A partition may begin before anything was stored.
-  const oldestHour = table === 'minute' ? partitionHour : Math.max(partitionHour, sizes.firstHour ?? partitionHour)
+  const oldestHour =
+    table === 'minute_block' ? partitionHour : Math.max(partitionHour, sizes.firstHour ?? partitionHour)
   return {
     oldestMs: Number.isFinite(oldestHour) ? oldestHour * hourMs : null,
     seriesMinutes,
@@ -117,9 +123,9 @@ function perMinute(sizes: StorageSizes, table: StoredPartition['table']) {
 }
 
 function seriesMinutesOf({ partitions, totals }: StorageSizes, table: StoredPartition['table']): number {
-  if (table === 'minute') {
+  if (table === 'minute_block') {
     const rowBytes = partitions.filter((one) => one.table === table).reduce((sum, one) => sum + one.rowBytes, 0)
-    return Math.round(rowBytes / minuteRowBytes)
+    return Math.round(rowBytes / hotMinuteBytes)
   }
   const count = (one: (typeof totals)[number]): number =>
     table === 'hour_block' ? one.seriesMinutes : one.seriesHours * 60

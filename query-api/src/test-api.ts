@@ -6,6 +6,7 @@ import { after } from 'node:test'
 import { VirtualClock } from '@minutely/lib/clock'
 import { createHttpServer } from '@minutely/lib/http-server'
 import { LocalLiveChannel } from '@minutely/lib/live/local-live-channel'
+import { makeMinutesWritable } from '@minutely/lib/minute-tiers/test-writable-minutes'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { createTestDatabase, silentLog } from '@minutely/lib/postgres/test-database'
 import { createRegistry } from '@minutely/lib/process-metrics'
@@ -37,7 +38,10 @@ export async function createTestApi(
   database?: Pick<Awaited<ReturnType<typeof createTestDatabase>>, 'connection' | 'pool'>,
 ) {
   const { connection, pool } = database ?? (await createTestDatabase())
-  if (database === undefined) await pool.query('create table minute_everything partition of minute default')
+  if (database === undefined) {
+    await pool.query('create table minute_block_everything partition of minute_block default')
+    await makeMinutesWritable(pool)
+  }
   const reader = createPool(connection, { name: 'query', connectionsMax: 4, readAsTenantId: 1 }, { log: silentLog })
   const annotator = createPool(connection, { name: 'a', connectionsMax: 2, annotateAsTenantId: 1 }, { log: silentLog })
   const live = new LocalLiveChannel()

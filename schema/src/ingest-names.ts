@@ -1,5 +1,5 @@
 /**
- * Names under which Minutely keeps what it counted of its own ingest (docs/decisions/0026-ingest-health.md). Part of what is stored:
+ * Names under which Minutely keeps what it counted of its own ingest (docs/decisions/0024-ingest-health.md). Part of what is stored:
  * they do not change.
  */
 

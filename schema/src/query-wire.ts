@@ -207,14 +207,13 @@ export type MetricSummaryAnswer = z.infer<typeof metricSummaryAnswer>
 export type LatestAnswer = z.infer<typeof latestAnswer>
 export type LiveMinute = z.infer<typeof liveMinute>
 export type LiveStatus = z.infer<typeof liveStatus>
-export type LiveProgress = z.infer<typeof liveProgress>
 
 const storageTier = z
   .object({
     tier: z
       .enum(['minutes', 'sealed-minutes', 'hours', 'log', 'rest'])
       .describe(
-        'minutes: rows of hours that are not sealed; sealed-minutes: hour blocks; hours: minimum, maximum, sum and count of each hour; log: samples on ' +
+        'minutes: of hours that are not sealed; sealed-minutes: hour blocks; hours: minimum, maximum, sum and count of each hour; log: samples on ' +
           'their way, where the database is the log; rest: everything else in the database',
       ),
     storedBytes: z.int().describe('With indexes'),

@@ -1,10 +1,10 @@
-/** History into rows: an hour of points, minute by minute, through the merge that late data goes through. In the caller's transaction. */
+/** History into the hot tier: an hour of points, minute by minute, through the merge that late data goes through. In the caller's transaction. */
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs, secondsPerMinute } from '@minutely/schema/limits'
-import { mergeMinute } from '../merge-minute.ts'
 import { rollUp } from '../roll-up.ts'
 import { hourMs } from '../sealing/hour-locks.ts'
+import { storeRows } from '../store-chunks.ts'
 import type { HourPoints } from './hour-points.ts'
 
 export interface HistoryRows {
@@ -40,7 +40,7 @@ export async function mergeHistoryRows(
       seriesIds: Int32Array.from(seriesIds),
       tenantIds: Int32Array.from(tenantIds),
     }
-    const { newSeconds } = await mergeMinute(client, rows, { values, maybeSealed })
+    const { newSeconds } = await storeRows(client, rows, { values, maybeSealed })
     added += newSeconds
   }
   return added

@@ -10,7 +10,8 @@ import {
   secondsPerHalf,
 } from '@minutely/schema/hour-block/minute-columns'
 import { secondsPerMinute } from '@minutely/schema/limits'
-import { mergeRow, type StoredMinute } from '../merge-minute.ts'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
+import { mergeRow } from '../merge-minute.ts'
 import type { PointRuns } from './point-runs.ts'
 
 export const secondsPerHour = 3_600

@@ -224,7 +224,7 @@ describe('an import that ends anywhere', () => {
     // Each place of the first batches, then every fifth.
     for (let at = 0; at < count; at += at < 20 ? 1 : 5) {
       await pool.query(
-        'truncate import_file, hour_block, day_block, sealed_count, hour_seal, series, server, minute restart identity cascade',
+        'truncate import_file, hour_block, day_block, sealed_count, hour_seal, series, server, minute_block restart identity cascade',
       )
       assert.equal((await runUpTo(pool, at, path)).ended, true)
       const { totals } = await importInto(pool, { args: [path], config: small })

@@ -14,7 +14,7 @@ export interface DueConfig {
 export interface DueHour {
   /** Hours since 1970. */
   readonly hour: number
-  /** finish: it is sealed, and what is left of its hot rows is empty: a flush made it, and had nothing new. */
+  /** finish: it is sealed, and what is left of its hot partition is empty: a flush made it, and had nothing new. */
   readonly work: 'seal' | 'finish'
 }
 

@@ -122,7 +122,7 @@ describe('sealing', () => {
     await lookAgain(sealer)
     assert.equal(await hotRows(pool), -1)
     await pool.query(
-      "create table minute_2027011509 partition of minute for values from ('2027-01-15 09:00Z') to ('2027-01-15 10:00Z')",
+      "create table minute_block_2027011509 partition of minute_block for values from ('2027-01-15 09:00Z') to ('2027-01-15 10:00Z')",
     )
     await sealer.look()
     assert.equal(await hotRows(pool), -1)
@@ -151,7 +151,7 @@ const expectedOf = (...parts: readonly Part[]) =>
 /** Without 08:59, so that 09:00 is the first hour that is sealed. */
 async function createFromNine(): Promise<{ pool: Pool; owner: SealingOwner }> {
   const created = await createStored()
-  await created.pool.query('drop table minute_2027011508')
+  await created.pool.query('drop table minute_block_2027011508')
   return created
 }
 
@@ -193,7 +193,7 @@ describe('late data between the steps of sealing', () => {
     const steps = fc.array(fc.option(part, { nil: 'seal' as const, freq: 3 }), { minLength: 2, maxLength: 8 })
     await fc.assert(
       fc.asyncProperty(steps, async (list) => {
-        for (const table of ['minute', 'hour_block', 'day_block', 'hour_seal', 'partition_progress'])
+        for (const table of ['minute_block', 'hour_block', 'day_block', 'hour_seal', 'partition_progress'])
           await pool.query(`delete from ${table}`)
         const owner = new SealingOwner(pool)
         const sealer = createTestSealer(pool)
@@ -298,7 +298,7 @@ async function untilLeader(heir: TestSealer, pool: Pool): Promise<void> {
 }
 
 describe('whoever reads while an hour is sealed', () => {
-  it('keeps its rows until it is done; then they are dropped', async () => {
+  it('keeps its minutes until it is done; then they are dropped', async () => {
     const { pool } = await createFromNine()
     const reader = await pool.connect()
     await reader.query(`begin; ${lockTiers}`)
@@ -345,9 +345,11 @@ describe('an hour that cannot be packed', () => {
     await sealer.stop()
   })
 
-  it('because a row is none of ours stays as it is', async () => {
+  it('because it has seconds that no minute has stays as it is', async () => {
     const { pool } = await createFromNine()
-    await pool.query('update minute set seen = 0 where minute_at = $1', [new Date(hourAtMs)])
+    await pool.query('update minute_block set block = set_byte(block, 0, 32) where minute_at = $1', [
+      new Date(hourAtMs),
+    ])
     const before = await storedTable(pool)
     const sealer = createTestSealer(pool)
     await sealer.look()

@@ -12,10 +12,11 @@ import type { Registry } from 'prom-client'
 import { Retention, type RetentionConfig } from '../retention.ts'
 import { type DueConfig, type DueHour, findDueHours } from './due-hours.ts'
 import { hourMs } from './hour-locks.ts'
-import { SealRefusedError, type SlicePacker } from './pack-slice.ts'
+import type { SlicePacker } from './pack-slice.ts'
 import { syncClasses } from './retention-classes.ts'
 import { finishSealing, type SealPace, type SealPoint, sealHour } from './seal-hour.ts'
 import { createSealMetrics, type SealMetrics } from './seal-metrics.ts'
+import { SealRefusedError } from './seal-refused.ts'
 import type { TierWriterDeps } from './write-sealed.ts'
 
 /** Any constant: one lock for all aggregators of a database. */

@@ -2,15 +2,17 @@
  * History into hours that are over: straight into blocks, as the sealer writes them, without being rows first. In the caller's
  * transaction, under the hours' exclusive locks (hour-locks.ts), so that neither a flush nor a sealer is in the middle of one:
  *
- *   sealing           a sealer is between its two steps (or died there) and may overwrite blocks: left to the caller, for rows
- *   rows of a series  they win over its block, so what is added has to go there: left to the caller, too
+ *   sealing           a sealer is between its two steps (or died there) and may overwrite blocks: left to the caller, for the hot tier
+ *   hot minutes       of a series win over its block, so what is added has to go there: left to the caller, too
  *   anything else     its block is written, or written anew with what it has not seen; the hour counts as sealed from then on
  *
  * The hour is dirty afterwards where there are rows of it: those of other series must be packed before they are dropped. Its row of hour_seal
  * is written anew in any case, so that whoever remembers its blocks asks again.
  */
+import { selectMinuteBlocks } from '@minutely/lib/minute-tiers/tier-query'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import type { MinuteColumns } from '@minutely/schema/hour-block/minute-columns'
+import { minutesOfBlock } from '../minute-chunks.ts'
 import { listMinutePartitions } from '../minute-partitions.ts'
 import { holdHours, hourMs, hourOf } from './hour-locks.ts'
 import type { SlicePacker } from './pack-slice.ts'
@@ -113,17 +115,23 @@ async function readStates(client: PoolClient, hours: readonly number[]): Promise
   return new Map(rows.map(({ hour, state }) => [hour, state]))
 }
 
+/** Those of which the hour has hot minutes. */
 async function readHotSeries(
   client: PoolClient,
   hour: number,
   series: readonly HistorySeries[],
 ): Promise<ReadonlySet<number>> {
-  const { rows } = await client.query<{ series_id: number }>(
-    `select distinct series_id from minute
-     where minute_at >= $1 and minute_at < $2 and series_id = any ($3::integer[])`,
-    [new Date(hour * hourMs), new Date((hour + 1) * hourMs), series.map(({ seriesId }) => seriesId)],
+  const seriesIds = series.map(({ seriesId }) => seriesId)
+  const { rows } = await client.query<{ place: number; block: Buffer | null }>(
+    selectMinuteBlocks({ fromMs: hour * hourMs, toMs: (hour + 1) * hourMs, seriesIds }),
   )
-  return new Set(rows.map(({ series_id }) => series_id))
+  const hot = new Set<number>()
+  for (const { place, block } of rows) {
+    // What cannot be read may have any of them.
+    if (block === null) return new Set(seriesIds)
+    for (const slot of minutesOfBlock({ first: 0, bytes: block }).keys()) hot.add(place + slot)
+  }
+  return hot
 }
 
 /** Never tried before: an hour that has rows is packed as soon as its turn comes. */

@@ -1,6 +1,6 @@
 /**
- * A slice of hot rows into hour blocks. Pure. What blocks have already of a series is laid under its hot rows: a hot row is the whole
- * state of its minute and takes its place. Each block is decoded again and compared, bit for bit, before anybody relies on it: what
+ * A slice of hot minutes into hour blocks. Pure. What blocks have already of a series is laid under its hot minutes: each of those is the
+ * whole state and takes its place. Each block is decoded again and compared, bit for bit, before anybody relies on it: what
  * cannot be packed stays hot.
  */
 
@@ -8,28 +8,10 @@ import { rollUpHour } from '@minutely/schema/day-block/roll-up-hour'
 import { HourBlockError } from '@minutely/schema/hour-block/block-bytes'
 import { HourBlockDecoder } from '@minutely/schema/hour-block/decode-hour-block'
 import { HourBlockEncoder } from '@minutely/schema/hour-block/encode-hour-block'
-import {
-  createMinuteColumns,
-  type MinuteColumns,
-  minutesPerHour,
-  wholeHalf,
-} from '@minutely/schema/hour-block/minute-columns'
-import type { HotRow, HourSlice } from './hour-slice.ts'
+import { createMinuteColumns, type MinuteColumns, minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
+import type { HotSeries } from './hour-slice.ts'
+import { SealRefusedError } from './seal-refused.ts'
 import type { SealedSeries } from './write-sealed.ts'
-
-/** outside: no row of ours; encode, compare: a defect of the codec; unreadable: what is stored. */
-export type RefusalReason = 'outside' | 'encode' | 'compare' | 'unreadable'
-
-/** An hour that cannot be packed, and why. It stays as it is. */
-export class SealRefusedError extends Error {
-  override readonly name = 'SealRefusedError'
-  readonly reason: RefusalReason
-
-  constructor(reason: RefusalReason, message: string, options: ErrorOptions = {}) {
-    super(message, options)
-    this.reason = reason
-  }
-}
 
 export interface SliceCodec {
   readonly encoder: Pick<HourBlockEncoder, 'encode'>
@@ -47,21 +29,12 @@ export class SlicePacker {
   }
 
   /** `existing`: by series id. @throws SealRefusedError */
-  pack(
-    slice: Pick<HourSlice, 'rowCount' | 'row'>,
-    existing: ReadonlyMap<number, { readonly block: Buffer }>,
-  ): SealedSeries[] {
+  pack(series: Iterable<HotSeries>, existing: ReadonlyMap<number, { readonly block: Buffer }>): SealedSeries[] {
     const packed: SealedSeries[] = []
-    let row = 0
-    while (row < slice.rowCount) {
-      const { seriesId, tenantId } = slice.row(row)
+    for (const { seriesId, tenantId, columns } of series) {
       this.#begin(seriesId, existing.get(seriesId)?.block)
       const minutesBefore = this.#minuteCount()
-      for (; row < slice.rowCount; row++) {
-        const hot = slice.row(row)
-        if (hot.seriesId !== seriesId) break
-        put(this.#columns, hot)
-      }
+      layOver(this.#columns, columns)
       packed.push(this.#packed({ seriesId, tenantId }, minutesBefore))
     }
     return packed
@@ -123,18 +96,17 @@ export class SlicePacker {
   }
 }
 
-function put(columns: MinuteColumns, { seriesId, minute, seenLower, seenUpper, min, max, sum }: HotRow): void {
-  // Bits 0 to 31 and 32 to 63, to halves of 30.
-  const [low, high] = [seenLower & wholeHalf, (seenUpper << 2) | (seenLower >>> 30)]
-  const isOurs = Number.isInteger(minute) && minute >= 0 && minute < minutesPerHour && seenUpper < 2 ** 28
-  if (!isOurs || (low === 0 && high === 0)) {
-    throw new SealRefusedError('outside', `series ${seriesId} has a row at minute ${minute} that is none of a minute`)
+/** Hot minutes take the place of what is there. */
+function layOver(columns: MinuteColumns, hot: MinuteColumns): void {
+  for (let minute = 0; minute < minutesPerHour; minute++) {
+    const [low, high] = [hot.seenLow[minute] as number, hot.seenHigh[minute] as number]
+    if (low === 0 && high === 0) continue
+    columns.seenLow[minute] = low
+    columns.seenHigh[minute] = high
+    columns.min[minute] = hot.min[minute] as number
+    columns.max[minute] = hot.max[minute] as number
+    columns.sum[minute] = hot.sum[minute] as number
   }
-  columns.seenLow[minute] = low
-  columns.seenHigh[minute] = high
-  columns.min[minute] = min
-  columns.max[minute] = max
-  columns.sum[minute] = sum
 }
 
 /** Bit for bit: two zeros differ, a NaN is itself. */

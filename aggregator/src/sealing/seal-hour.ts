@@ -1,11 +1,11 @@
 /**
- * Seals an hour: its hot rows become blocks, then they are dropped. Three steps, each of which may be the last of a process; whoever
+ * Seals an hour: its hot minutes become hour blocks, then they are dropped. Three steps, each of which may be the last of a process; whoever
  * comes next begins with the first again.
  *
- *   1 begin    hour locked: state = sealing, dirty = false. From now on flushes merge, never COPY, and set dirty.
- *   2 pack     slice by slice: read hot rows, lay them over what blocks there are, write blocks and their hours (write-sealed.ts). No
- *              lock; all hot rows are there and win, so nobody minds blocks that are half-written or older than they are.
- *   3 finish   hour locked: if not dirty, state = sealed and the hot rows are dropped.
+ *   1 begin    hour locked: state = sealing, dirty = false. From now on flushes merge with hour blocks, and set dirty.
+ *   2 pack     slice by slice: read hot minutes, lay them over what blocks there are, write blocks and their hours (write-sealed.ts). No
+ *              lock; all hot minutes are there and win, so nobody minds blocks that are half-written or older than they are.
+ *   3 finish   hour locked: if not dirty, state = sealed and the hot minutes are dropped.
  *
  * Why nothing is lost: the lock of 1 waits for flushes that do not know yet, so 2 sees all they stored. A flush that stores after 1 has
  * set dirty when 3 has the lock, and 3 leaves everything as it is. So the rows that 3 drops are those that 2 has packed. Blocks
@@ -54,7 +54,7 @@ export interface SealResult {
   readonly outcome: SealOutcome
   readonly blocks: number
   readonly bytes: number
-  /** Of series whose hour is past its retention: they are left out, and go with the hot rows. */
+  /** Of series whose hour is past its retention: they are left out, and go with the hot minutes. */
   readonly expiredMinutes: number
 }
 
@@ -107,19 +107,19 @@ async function pack(
   const beganAtMs = clock.nowMs()
   const writer = new TierWriter(deps)
   const total = { ...nothing }
-  let [afterSeriesId, rowCount] = [0, 0]
+  let [afterChunk, rowCount] = [-1, 0]
   let slice: HourSlice | undefined
   while (slice?.isLast !== true) {
     if (signal.aborted) return undefined
-    slice = await readSlice(client, { hour, afterSeriesId, rowsMax: sealSliceRowsMax })
+    slice = await readSlice(client, { hour, afterChunk, rowsMax: sealSliceRowsMax })
     const seriesIds = slice.seriesIds()
     const existing = isFirst
       ? new Map<number, ReadTierRow>()
       : await readTierRows(client, { table: hourTable, key: hour }, seriesIds)
-    const packed = packer.pack(slice, existing)
+    const packed = packer.pack(slice.series(), existing)
     const written = await inClientTransaction(client, () => writer.write(client, { hour, packed, existing }))
-    afterSeriesId = seriesIds.at(-1) ?? afterSeriesId
-    rowCount += slice.rowCount
+    afterChunk = slice.lastChunk ?? afterChunk
+    for (const { minuteCount } of packed) rowCount += minuteCount
     total.blocks += written.blocks
     total.bytes += written.bytes
     total.expiredMinutes += written.expiredMinutes

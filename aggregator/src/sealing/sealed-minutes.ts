@@ -1,6 +1,6 @@
 /**
- * What the blocks of an hour have of one of its minutes: what late samples are merged with where no hot row has the minute. Read under the
- * hour's shared lock (hour-locks.ts): a block that is written meanwhile has what these have, and what hot rows have.
+ * What the blocks of an hour have of one of its minutes: what late samples are merged with where nothing hot has the minute. Read under the
+ * hour's shared lock (hour-locks.ts): a block that is written meanwhile has what these have, and what is hot.
  */
 import { UnreadableHourError } from '@minutely/lib/minute-tiers/tier-merge'
 import type { PoolClient } from '@minutely/lib/postgres/pool'
@@ -8,7 +8,7 @@ import { HourBlockError } from '@minutely/schema/hour-block/block-bytes'
 import { HourBlockDecoder } from '@minutely/schema/hour-block/decode-hour-block'
 import { createMinuteColumns, minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs } from '@minutely/schema/limits'
-import type { StoredMinute } from '../merge-minute.ts'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import { hourMs, hourOf } from './hour-locks.ts'
 
 /**
@@ -20,6 +20,7 @@ export async function readSealedMinutes(
   minuteAtMs: number,
   seriesIds: readonly number[],
 ): Promise<Map<number, StoredMinute>> {
+  if (seriesIds.length === 0) return new Map()
   const hour = hourOf(minuteAtMs)
   const slot = (minuteAtMs - hour * hourMs) / minuteMs
   const { rows } = await client.query<{ series_id: number; block: Buffer }>(

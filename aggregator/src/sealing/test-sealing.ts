@@ -133,9 +133,14 @@ export async function sealStates(pool: Pool): Promise<Record<number, string>> {
 
 /** Rows of the hour that are hot, -1 when it has no partition. */
 export async function hotRows(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ there: boolean }>("select to_regclass('minute_2027011509') is not null as there")
+  const { rows } = await pool.query<{ there: boolean }>(
+    "select to_regclass('minute_block_2027011509') is not null as there",
+  )
   if (rows[0]?.there !== true) return -1
-  const counted = await pool.query<{ n: number }>('select count(*)::integer as n from minute_2027011509')
+  const counted = await pool.query<{ n: number }>(
+    'select count(*)::integer as n from minute where minute_at >= $1 and minute_at < $2',
+    [new Date(hourAtMs), new Date(hourAtMs + hourMs)],
+  )
   return counted.rows[0]?.n ?? 0
 }
 

@@ -38,7 +38,7 @@ async function createSealed(written = 'a=6h/48h,b=7d') {
   const { pool } = await createTestDatabase()
   const owner = new SealingOwner(pool)
   await owner.store(wholeHour)
-  await pool.query('drop table minute_2027011508')
+  await pool.query('drop table minute_block_2027011508')
   const config = configOf(written)
   const sealer = createTestSealer(pool, config)
   await sealer.look()

@@ -16,8 +16,8 @@ import { createHourColumns, type HourColumns, hoursPerDay } from '@minutely/sche
 import type { HourValues } from '@minutely/schema/day-block/roll-up-hour'
 import { HourBlockError } from '@minutely/schema/hour-block/block-bytes'
 import type { Retention } from '../retention.ts'
-import { SealRefusedError } from './pack-slice.ts'
 import { classesOf, type KeptClass } from './retention-classes.ts'
+import { SealRefusedError } from './seal-refused.ts'
 import { ensurePartitions } from './tier-partitions.ts'
 import { dayTable, hourTable, type ReadTierRow, readTierRows, type TierRow, writeTierRows } from './tier-table.ts'
 

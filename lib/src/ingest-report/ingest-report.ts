@@ -1,5 +1,5 @@
 /**
- * What this process counted of its ingest, as samples of Minutely's own in the log (docs/decisions/0026-ingest-health.md).
+ * What this process counted of its ingest, as samples of Minutely's own in the log (docs/decisions/0024-ingest-health.md).
  *
  *   add, set ──> counts ──(every 15 s)──> a record, waiting ──(one at a time, oldest first)──> log
  *                   ^                         │ recordsMax of them: then nothing is taken from the counts

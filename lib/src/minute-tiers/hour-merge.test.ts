@@ -6,6 +6,7 @@ import { createHourColumns } from '@minutely/schema/day-block/hour-columns'
 import { addMinute, type HourValues } from '@minutely/schema/day-block/roll-up-hour'
 import { HourBlockEncoder } from '@minutely/schema/hour-block/encode-hour-block'
 import { createMinuteColumns } from '@minutely/schema/hour-block/minute-columns'
+import { chunkOf, recordBytes, viewOf, writeRecord } from '@minutely/schema/minute-block/minute-block'
 import fc from 'fast-check'
 import { HourMerge } from './hour-merge.ts'
 
@@ -36,7 +37,8 @@ const minute = fc.record({
 })
 const minutes = fc.uniqueArray(minute, { maxLength: 5, selector: ({ slot }) => slot })
 const hourOf = fc.record({
-  seriesId: fc.integer({ min: 1, max: 3 }),
+  /** Two chunks. */
+  seriesId: fc.constantFrom(30, 31, 32),
   hour: fc.integer({ min: firstDay * 24, max: firstDay * 24 + 71 }),
   sealed: minutes,
   hot: minutes,
@@ -85,31 +87,51 @@ function expectedOf({ sealed, hot, isUnsettled, isExpired }: Hour): HourValues |
 
 /** As Postgres gives it; of the range, but for day blocks. */
 function feed(merge: HourMerge, hours: readonly Hour[], isAsked: (hour: Hour) => boolean = () => true): void {
-  for (const seriesId of [1, 2, 3]) {
+  const byChunk = Map.groupBy(hours, ({ seriesId }) => chunkOf(seriesId))
+  for (const [, ofChunk] of [...byChunk].sort(([a], [b]) => a - b)) {
     for (let day = firstDay; day < firstDay + 3; day++) {
-      const ofDay = hours.filter((one) => one.seriesId === seriesId && Math.floor(one.hour / 24) === day)
-      const columns = createHourColumns()
-      for (const { hour, sealed } of ofDay) {
-        const { count, min, max, sum } = rolled(sealed)
-        columns.count[hour % 24] = count
-        columns.min[hour % 24] = min
-        columns.max[hour % 24] = max
-        columns.sum[hour % 24] = sum
-      }
-      if (columns.count.some((count) => count > 0)) merge.day({ seriesId, day }, new DayBlockEncoder().encode(columns))
-      for (const { hour, sealed, hot, isUnsettled, isExpired } of ofDay.filter(isAsked)) {
-        if (!isUnsettled) continue
-        if (sealed.length > 0 && !isExpired) merge.block({ seriesId, hour, tag: 0 }, blockOf(sealed))
-        for (const one of hot.toSorted((a, b) => a.slot - b.slot)) {
-          const [low, high] = [lowOf(one), highOf(one)]
-          const seen = { seenLow: (low | (high << 30)) >>> 0, seenHigh: high >>> 2 }
-          const { min, max, sum } = valuesOf(one)
-          merge.row({ seriesId, minute: hour * 60 + one.slot, ...seen, min, max, sum, tag: 0 })
+      const ofDay = ofChunk.filter(({ hour }) => Math.floor(hour / 24) === day)
+      for (const [seriesId, ofSeries] of Map.groupBy(ofDay, (one) => one.seriesId)) feedDay(merge, seriesId, ofSeries)
+      const asked = ofDay.filter((one) => one.isUnsettled && isAsked(one))
+      for (let hour = day * 24; hour < day * 24 + 24; hour++) {
+        const ofHour = asked.filter((one) => one.hour === hour)
+        for (const { seriesId, sealed, isExpired } of ofHour) {
+          if (sealed.length > 0 && !isExpired) merge.block({ seriesId, hour }, blockOf(sealed))
         }
+        for (let slot = 0; slot < 60; slot++) feedMinute(merge, hour * 60 + slot, ofHour)
       }
     }
   }
   merge.end()
+}
+
+function feedDay(merge: HourMerge, seriesId: number, hours: readonly Hour[]): void {
+  const columns = createHourColumns()
+  for (const { hour, sealed } of hours) {
+    const { count, min, max, sum } = rolled(sealed)
+    columns.count[hour % 24] = count
+    columns.min[hour % 24] = min
+    columns.max[hour % 24] = max
+    columns.sum[hour % 24] = sum
+  }
+  if (columns.count.every((count) => count === 0)) return
+  merge.day({ seriesId, day: Math.floor((hours[0]?.hour ?? 0) / 24) }, new DayBlockEncoder().encode(columns))
+}
+
+/** One block for all that have the minute, from the first to the last of them. */
+function feedMinute(merge: HourMerge, minute: number, hours: readonly Hour[]): void {
+  const found = hours.flatMap(({ seriesId, hot }) => {
+    return hot.filter(({ slot }) => slot === minute % 60).map((one) => ({ seriesId, one }))
+  })
+  if (found.length === 0) return
+  const ids = found.map(({ seriesId }) => seriesId)
+  const first = Math.min(...ids)
+  const bytes = Buffer.alloc((Math.max(...ids) - first + 1) * recordBytes)
+  for (const { seriesId, one } of found) {
+    const { min, max, sum } = valuesOf(one)
+    writeRecord(viewOf(bytes), seriesId - first, { low: lowOf(one), high: highOf(one), min, max, sum })
+  }
+  merge.minutes({ seriesId: first, minute }, bytes)
 }
 
 const everything = { fromHour: -Infinity, toHour: Infinity, minutesFrom: Infinity }
@@ -133,7 +155,18 @@ test('each hour once, in order, whole, to the bit (property)', () => {
         const values = expectedOf(hour)
         return values === undefined ? [] : [[hour.seriesId, hour.hour, values]]
       })
-      assert.deepEqual(got, expected)
+      // Day by day in each chunk; of one series in the order of time.
+      const orderOf = ([seriesId = 0, hour = 0]: number[]): number[] => [
+        chunkOf(seriesId),
+        Math.floor(hour / 24),
+        seriesId,
+        hour,
+      ]
+      const inOrder = (expected as number[][]).toSorted((a, b) => {
+        const [one, other] = [orderOf(a), orderOf(b)]
+        return one.map((value, at) => value - (other[at] as number)).find((difference) => difference !== 0) ?? 0
+      })
+      assert.deepEqual(got, inOrder)
     }),
     { numRuns: 300 },
   )

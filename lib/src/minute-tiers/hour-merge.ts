@@ -1,20 +1,22 @@
 /**
- * Hours out of what copyHours (tier-query.ts) gives: day blocks, and the blocks and hot rows of hours that are not settled. Pure. Where both
- * speak of an hour of a series:
+ * Hours out of what copyHours (tier-query.ts) gives: day blocks, and the hour blocks and hot minutes of hours that are not settled. Pure. Where
+ * both speak of an hour of a series:
  *
- *   a block came        its minutes and the hot rows count: the day block may be older than the rows
- *   none came           the day block counts. Hot rows beside it are late data for an hour whose minutes are past their retention:
- *                       a part of the hour, which would hide the whole
- *   neither has it      the hot rows count
+ *   an hour block came   its minutes and the hot ones count: the day block may be older than those
+ *   none came            the day block counts. Hot minutes beside it are late data for an hour whose minutes are past their retention:
+ *                        a part of the hour, which would hide the whole
+ *   neither has it       the hot minutes count
  *
- * Everything comes in the order of series and time, a day block before its day, a block before its hour; hours come out in that order. From
- * `minutesFrom` on minutes are given one by one: where somebody has to know which of them are stored. Memory: a day of one series.
+ * Everything comes chunk by chunk of series, in each in the order of time, a day block before its day, an hour block before its hour; hours come
+ * out in the order of chunk, day, series, hour. From `minutesFrom` on minutes are given one by one: where somebody has to know which of
+ * them are stored. Memory: a day of a chunk.
  */
 import { DayBlockDecoder } from '@minutely/schema/day-block/decode-day-block'
-import { createHourColumns, hoursPerDay } from '@minutely/schema/day-block/hour-columns'
+import { createHourColumns, type HourColumns, hoursPerDay } from '@minutely/schema/day-block/hour-columns'
 import { addMinute, type HourValues } from '@minutely/schema/day-block/roll-up-hour'
 import { HourBlockError } from '@minutely/schema/hour-block/block-bytes'
 import { bitCount, minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
+import { chunkOf, firstIdOf, seriesPerChunk, slotOf } from '@minutely/schema/minute-block/minute-block'
 import type { TierTarget } from './tier-decoder.ts'
 import { TierMerge, type TierMinute, UnreadableHourError } from './tier-merge.ts'
 
@@ -24,39 +26,52 @@ export interface HourRange {
   readonly toHour: number
   /** Minutes since 1970, of a whole hour. */
   readonly minutesFrom: number
+  /** All that come, if they are not given. */
+  readonly seriesIds?: readonly number[]
 }
 
 /** `minute`: since 1970, the first one of an hour. `values` is one object, reused. */
 export type HourSink = (seriesId: number, minute: number, values: Readonly<HourValues>) => void
+
+/** A day of one series. */
+interface SeriesDay {
+  readonly columns: HourColumns
+  /** Hours of the day before this one are given out. */
+  given: number
+}
 
 export class HourMerge implements TierTarget {
   readonly #range: HourRange
   readonly #sink: HourSink
   readonly #minutes: TierMerge
   readonly #decoder = new DayBlockDecoder()
-  readonly #columns = createHourColumns()
+  /** By slot; made when a series first needs it. */
+  readonly #days: (SeriesDay | undefined)[] = new Array(seriesPerChunk).fill(undefined)
   readonly #values: HourValues = { min: 0, max: 0, sum: 0, count: 0 }
-  #seriesId = -1
-  /** Whose hours are in the columns. */
+  /** Whose hours are there; -1: none. */
+  #chunk = -1
   #day = -1
-  /** Slots of the columns before this one are given out, or replaced. */
-  #slot = 0
-  /** That is being added up from minutes; -1: none. */
+  /** Series and hour that are being added up from minutes; -1: none. */
+  #seriesId = -1
   #hour = -1
 
   constructor(range: HourRange, sink: HourSink) {
+    const { fromHour, toHour, seriesIds } = range
     this.#range = range
     this.#sink = sink
-    const within = { fromMinute: range.fromHour * minutesPerHour, toMinute: range.toHour * minutesPerHour }
-    this.#minutes = new TierMerge(within, { minute: (minute) => this.#add(minute) })
+    const within = { fromMinute: fromHour * minutesPerHour, toMinute: toHour * minutesPerHour }
+    this.#minutes = new TierMerge(
+      { ...within, ...(seriesIds !== undefined && { seriesIds }) },
+      { minute: (minute) => this.#add(minute) },
+    )
   }
 
   /** @throws UnreadableHourError */
   day({ seriesId, day }: { readonly seriesId: number; readonly day: number }, bytes: Uint8Array): void {
     this.#minutes.end()
-    this.#turnTo(seriesId, day)
+    this.#turnTo(chunkOf(seriesId), day)
     try {
-      this.#decoder.decode(bytes, this.#columns)
+      this.#decoder.decode(bytes, this.#dayOf(slotOf(seriesId)).columns)
     } catch (error) {
       if (!(error instanceof HourBlockError)) throw error
       throw new UnreadableHourError(seriesId, day * hoursPerDay, error)
@@ -64,16 +79,18 @@ export class HourMerge implements TierTarget {
   }
 
   /** @throws UnreadableHourError */
-  block(head: { readonly seriesId: number; readonly hour: number; readonly tag: number }, bytes: Uint8Array): void {
+  block(head: { readonly seriesId: number; readonly hour: number }, bytes: Uint8Array): void {
     const { seriesId, hour } = head
-    // Ends the block before it, whose hour is an earlier one.
+    // Gives out the hour before it, which may be of the day before.
     this.#minutes.block(head, bytes)
-    this.#turnTo(seriesId, Math.floor(hour / hoursPerDay))
-    this.#columns.count[hour % hoursPerDay] = 0
+    this.#turnTo(chunkOf(seriesId), Math.floor(hour / hoursPerDay))
+    this.#dayOf(slotOf(seriesId)).columns.count[hour % hoursPerDay] = 0
   }
 
-  row(row: TierMinute): void {
-    this.#minutes.row(row)
+  /** @throws UnreadableHourError */
+  minutes(head: { readonly seriesId: number; readonly minute: number }, bytes: Uint8Array | undefined): void {
+    this.#minutes.minutes(head, bytes)
+    this.#turnTo(chunkOf(head.seriesId), Math.floor(head.minute / minutesPerHour / hoursPerDay))
   }
 
   end(): void {
@@ -81,53 +98,69 @@ export class HourMerge implements TierTarget {
     this.#turnTo(-1, -1)
   }
 
+  /** Of the chunk and day that are there: what is given out is turned away from after it. */
   #add({ seriesId, minute, seenLow, seenHigh, min, max, sum }: TierMinute): void {
     const hour = Math.floor(minute / minutesPerHour)
-    this.#turnTo(seriesId, Math.floor(hour / hoursPerDay))
-    const slot = hour % hoursPerDay
-    if ((this.#columns.count[slot] as number) > 0) return
-    if (hour !== this.#hour) {
-      this.#giveHour()
-      this.#giveUpTo(slot)
-      this.#slot = slot + 1
-    }
+    if (seriesId !== this.#seriesId || hour !== this.#hour) this.#putHour()
+    const day = this.#dayOf(slotOf(seriesId))
+    if ((day.columns.count[hour % hoursPerDay] as number) > 0) return
     // Halves of 32 and 28 bits.
     const count = bitCount(seenLow & 0x3fff_ffff) + bitCount((seenHigh << 2) | (seenLow >>> 30))
     if (minute >= this.#range.minutesFrom) {
+      this.#giveUpTo(slotOf(seriesId), hour % hoursPerDay)
       this.#sink(seriesId, minute, { min, max, sum, count })
       return
     }
+    this.#seriesId = seriesId
     this.#hour = hour
     addMinute(this.#values, { min, max, sum, count })
   }
 
-  /** What is left of another series or day is given out first. */
-  #turnTo(seriesId: number, day: number): void {
-    if (seriesId === this.#seriesId && day === this.#day) return
-    this.#giveHour()
-    this.#giveUpTo(hoursPerDay)
-    this.#columns.count.fill(0)
-    this.#seriesId = seriesId
-    this.#day = day
-    this.#slot = 0
-  }
-
-  #giveHour(): void {
+  /** The hour that is added up, into its day. */
+  #putHour(): void {
     if (this.#hour < 0) return
-    this.#sink(this.#seriesId, this.#hour * minutesPerHour, this.#values)
+    const { columns } = this.#dayOf(slotOf(this.#seriesId))
+    const [slot, values] = [this.#hour % hoursPerDay, this.#values]
+    columns.count[slot] = values.count
+    columns.min[slot] = values.min
+    columns.max[slot] = values.max
+    columns.sum[slot] = values.sum
     this.#hour = -1
-    this.#values.count = 0
+    values.count = 0
   }
 
-  #giveUpTo(end: number): void {
-    const { count, min, max, sum } = this.#columns
-    for (; this.#slot < end; this.#slot++) {
-      const slot = this.#slot
-      const samples = count[slot] as number
-      const hour = this.#day * hoursPerDay + slot
+  #dayOf(slot: number): SeriesDay {
+    const known = this.#days[slot]
+    if (known !== undefined) return known
+    const made = { columns: createHourColumns(), given: 0 }
+    this.#days[slot] = made
+    return made
+  }
+
+  /** What is there of another chunk or day is given out first. */
+  #turnTo(chunk: number, day: number): void {
+    if (chunk === this.#chunk && day === this.#day) return
+    this.#putHour()
+    for (const [slot, one] of this.#days.entries()) {
+      if (one === undefined) continue
+      this.#giveUpTo(slot, hoursPerDay)
+      one.columns.count.fill(0)
+      one.given = 0
+    }
+    this.#chunk = chunk
+    this.#day = day
+  }
+
+  #giveUpTo(slot: number, end: number): void {
+    const day = this.#dayOf(slot)
+    const { count, min, max, sum } = day.columns
+    for (; day.given < end; day.given++) {
+      const at = day.given
+      const samples = count[at] as number
+      const hour = this.#day * hoursPerDay + at
       if (samples === 0 || hour < this.#range.fromHour || hour >= this.#range.toHour) continue
-      const values = { min: min[slot] as number, max: max[slot] as number, sum: sum[slot] as number, count: samples }
-      this.#sink(this.#seriesId, hour * minutesPerHour, values)
+      const values = { min: min[at] as number, max: max[at] as number, sum: sum[at] as number, count: samples }
+      this.#sink(firstIdOf(this.#chunk) + slot, hour * minutesPerHour, values)
     }
   }
 }

@@ -55,7 +55,7 @@ test('an annotator writes annotations of its tenant, and sees and writes nothing
   await assert.rejects(reader.query('delete from annotation'), { code: /^(25006|42501)$/ } as never)
   const forbidden = [
     'select from server',
-    'select from minute',
+    'select from minute_block',
     'select from tenant',
     `update annotation set text = 'y'`,
     'truncate annotation',
@@ -74,7 +74,7 @@ test('a reader can write nothing, also when it lifts read-only: it lacks the rig
     `insert into server values (1, 'x', now(), now())`,
     `update server set server_id = 'x'`,
     'delete from server',
-    'truncate minute',
+    'truncate minute_block',
     'drop table server',
     'create table own (n int)',
     `insert into log_record select * from log_record`,

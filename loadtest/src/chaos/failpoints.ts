@@ -47,8 +47,8 @@ Object.assign(pg.Client.prototype, {
       dropping.delete(this)
     }
     reachSealing(statement)
-    if (statement.startsWith('drop table if exists minute_')) dropping.add(this)
-    if (/^(copy|insert into) minute \(/.test(statement)) {
+    if (statement.startsWith('drop table if exists minute_block_')) dropping.add(this)
+    if (/^insert into minute_block \(/.test(statement)) {
       storing.add(this)
       reach('before-store')
     }
@@ -73,7 +73,7 @@ function reachSealing(statement: string): void {
     reach('before-seal-begin')
   }
   if (/^(copy|update) hour_block /.test(statement)) reach('before-seal-write')
-  if (statement.startsWith('drop table if exists minute_')) reach('before-seal-drop')
+  if (statement.startsWith('drop table if exists minute_block_')) reach('before-seal-drop')
 }
 
 const ownPush = RedisRecentRing.prototype.push

@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from '@minutely/lib/logging'
+import { insertPacked } from '@minutely/lib/minute-tiers/pack-rows'
 import { migrate } from '@minutely/lib/postgres/migrate'
 import { createPool, type Pool } from '@minutely/lib/postgres/pool'
 import { postgresSettings } from '@minutely/lib/postgres/postgres-settings'
@@ -46,7 +47,7 @@ export async function writeHistory(
     const write = async (): Promise<void> => {
       for (let hour = pending.shift(); hour !== undefined; hour = pending.shift()) {
         const [startMs, endMs] = [Math.max(fromMs, hour * hourMs), Math.min(untilMs, (hour + 1) * hourMs)]
-        const written = await writeHour(pool, { hour, startMs, endMs })
+        const written = await writeHour(pool, { startMs, endMs })
         rowCount += written
         hoursDone++
         if (hoursDone % hoursPerLine === 0 || hoursDone === hourCount) {
@@ -99,28 +100,26 @@ async function writeSeries(pool: Pool, fleet: GeneratedFleet, firstSeenMs: numbe
 /** All before the first insert, which would hold the next one up. */
 async function makePartition(pool: Pool, hour: number): Promise<void> {
   await pool.query(
-    `create table ${partitionOf(hour)} partition of minute
+    `create table ${partitionOf(hour)} partition of minute_block
      for values from ('${instant(hour * hourMs)}') to ('${instant((hour + 1) * hourMs)}')`,
   )
 }
 
-async function writeHour(
-  pool: Pool,
-  { hour, startMs, endMs }: { hour: number; startMs: number; endMs: number },
-): Promise<number> {
-  const { rowCount } = await pool.query(
-    `insert into ${partitionOf(hour)} (series_id, tenant_id, minute_at, seen, min, max, sum)
-     select series_id, tenant_id, minute_at, ${allSeen}, low, low + 3, 60 * low + 90
-     from generate_series($1::timestamptz, $2::timestamptz - interval '1 minute', interval '1 minute') as minute_at
-     cross join series
-     cross join lateral (select (series_id % 1000 + extract(minute from minute_at))::float8) as value (low)`,
-    [instant(startMs), instant(endMs)],
+async function writeHour(pool: Pool, { startMs, endMs }: { startMs: number; endMs: number }): Promise<number> {
+  const minutes = `from generate_series('${instant(startMs)}'::timestamptz, '${instant(endMs)}'::timestamptz - interval '1 minute', interval '1 minute') as minute_at
+     cross join series`
+  await pool.query(
+    insertPacked(
+      `select series_id, tenant_id, minute_at, ${allSeen}::bigint as seen, low as min, low + 3 as max, 60 * low + 90 as sum ${minutes}
+       cross join lateral (select (series_id % 1000 + extract(minute from minute_at))::float8) as value (low)`,
+    ),
   )
-  return rowCount ?? 0
+  const { rows } = await pool.query<{ n: number }>(`select count(*)::float8 as n ${minutes}`)
+  return rows[0]?.n ?? 0
 }
 
 function partitionOf(hour: number): string {
-  return `minute_${instant(hour * hourMs)
+  return `minute_block_${instant(hour * hourMs)
     .slice(0, 13)
     .replace(/\D/g, '')}`
 }

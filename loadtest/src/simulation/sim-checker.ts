@@ -3,10 +3,11 @@
  * sum and count are those of the seen set. What the log lost on purpose may be missing, if a gap that was recorded covers it; so may
  * what retention dropped.
  */
-import type { StoredMinute } from '@minutely/aggregator/merge-minute'
+
 import type { LogGap, LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs, secondMs, secondsPerMinute } from '@minutely/schema/limits'
 import { decodeLogPayload } from '@minutely/schema/log-payload'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import { type LedgerMinute, type SampleLedger, sampleValue } from './sample-ledger.ts'
 import type { SimBadRecords } from './sim-bad-records.ts'
 import { forEachSample } from './sim-collector.ts'

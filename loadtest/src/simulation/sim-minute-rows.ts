@@ -1,9 +1,10 @@
 /** Minutes into the simulated database: the fast path that fails when a row exists, and the merge, row by row under locks. */
-import type { mergeRow, StoredMinute } from '@minutely/aggregator/merge-minute'
-import type { MinuteRows } from '@minutely/aggregator/minute-copy'
+import type { mergeRow } from '@minutely/aggregator/merge-minute'
+import type { MinuteRows } from '@minutely/aggregator/minute-chunks'
 import type { ClosedMinute } from '@minutely/aggregator/open-minute'
 import { bitCount } from '@minutely/aggregator/roll-up'
 import { secondsPerMinute } from '@minutely/schema/limits'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import type { SimTransaction } from './sim-database.ts'
 import { minuteKey } from './sim-tables.ts'
 import { sealedMinute, type Tiers } from './sim-tiers.ts'

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { mergeRow } from '@minutely/aggregator/merge-minute'
-import type { MinuteRows } from '@minutely/aggregator/minute-copy'
+import type { MinuteRows } from '@minutely/aggregator/minute-chunks'
 import {
   type FirstProgress,
   type Flush,

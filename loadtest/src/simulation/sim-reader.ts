@@ -6,8 +6,9 @@
  * Not promised, so not judged: an answer while the database was set back; what the log lost on purpose, or retention dropped; and while a partition
  * with records has no progress yet, because nobody has begun to read it.
  */
-import type { StoredMinute } from '@minutely/aggregator/merge-minute'
+
 import { minuteMs, secondsPerMinute } from '@minutely/schema/limits'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import type { LedgerMinute, SampleLedger } from './sample-ledger.ts'
 import { simLatenessMs } from './sim-aggregator.ts'
 import { describeMinute, isSeen } from './sim-checker.ts'

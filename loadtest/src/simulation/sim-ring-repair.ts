@@ -3,9 +3,10 @@
  * aggregator/src/ring-repair.ts, in its order (read the identity, then completeThrough, then rows, then push), as a process of
  * its own.
  */
-import type { StoredMinute } from '@minutely/aggregator/merge-minute'
+
 import type { RingIdentity } from '@minutely/lib/recent-ring/recent-ring'
 import { minuteMs } from '@minutely/schema/limits'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import type { SimDatabase } from './sim-database.ts'
 import { nextEpoch } from './sim-minute-store.ts'
 import type { SimProcess } from './sim-process.ts'

@@ -5,15 +5,16 @@
  *
  *   begin   span locked: sealing, not dirty      pack   slice by slice      finish   span locked: unless dirty, sealed, rows gone
  */
-import type { StoredMinute } from '@minutely/aggregator/merge-minute'
-import type { HotRow } from '@minutely/aggregator/sealing/hour-slice'
+
+import type { HotSeries } from '@minutely/aggregator/sealing/hour-slice'
 import { SlicePacker } from '@minutely/aggregator/sealing/pack-slice'
+import { createMinuteColumns, type MinuteColumns, minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs } from '@minutely/schema/limits'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import type { SimDatabase, SimTransaction } from './sim-database.ts'
 import { LockTimeoutError } from './sim-locks.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { SimRandom } from './sim-random.ts'
-import { ringStateOf } from './sim-ring-repair.ts'
 import { SimSession } from './sim-session.ts'
 import { blockKey, completeThroughMs, minutePrefix, numbersOf, type SealRow, sealKey, spanLock } from './sim-tables.ts'
 import { hotSpans, spanOf, spanOfKey } from './sim-tiers.ts'
@@ -119,14 +120,14 @@ async function pack(
       sliceAfter(afterSeriesId, { database, span, seriesMax: random.between(1, seriesPerSliceMax) }),
     )
     if (slice.length === 0) return
-    const seriesIds = [...new Set(slice.map(({ seriesId }) => seriesId))]
+    const seriesIds = slice.map(({ seriesId }) => seriesId)
     const existing = isFirst
       ? new Map<number, { readonly block: Buffer }>()
       : await session.single('read blocks', (transaction) => {
           const blocks = seriesIds.map((id) => [id, transaction.get<Buffer>(blockKey(id, span))] as const)
           return new Map(blocks.flatMap(([id, block]) => (block === undefined ? [] : [[id, { block }] as const])))
         })
-    const packed = packer.pack({ rowCount: slice.length, row: (index) => slice[index] as HotRow }, existing)
+    const packed = packer.pack(slice, existing)
     await session.transaction((transaction) =>
       transaction.statement('write blocks', () => {
         for (const { seriesId, block } of packed) transaction.put(blockKey(seriesId, span), block)
@@ -143,18 +144,24 @@ interface SliceQuestion {
   readonly seriesMax: number
 }
 
-/** Rows of the next series, whole, in the order of series and time. */
-function sliceAfter(afterSeriesId: number, { database, span, seriesMax }: SliceQuestion): HotRow[] {
+/** The hot minutes of the next series, in their order. */
+function sliceAfter(afterSeriesId: number, { database, span, seriesMax }: SliceQuestion): HotSeries[] {
   const { spanMs } = database.tiers
-  const rows = database.entries<StoredMinute>(minutePrefix).flatMap(([key, minute]): HotRow[] => {
+  const bySeries = new Map<number, MinuteColumns>()
+  for (const [key, { low, high, min, max, sum }] of database.entries<StoredMinute>(minutePrefix)) {
     const [seriesId = 0, atMs = 0] = numbersOf(key, minutePrefix)
-    if (seriesId <= afterSeriesId || spanOf(atMs, database.tiers) !== span) return []
-    const { seenLow: seenLower, seenHigh: seenUpper, min, max, sum } = ringStateOf(minute)
-    return [{ seriesId, tenantId: 1, minute: (atMs - span * spanMs) / minuteMs, seenLower, seenUpper, min, max, sum }]
-  })
-  rows.sort((a, b) => a.seriesId - b.seriesId || a.minute - b.minute)
-  const last = [...new Set(rows.map(({ seriesId }) => seriesId))].slice(0, seriesMax).at(-1) ?? 0
-  return rows.filter(({ seriesId }) => seriesId <= last)
+    if (seriesId <= afterSeriesId || spanOf(atMs, database.tiers) !== span) continue
+    const columns = bySeries.get(seriesId) ?? createMinuteColumns(minutesPerHour)
+    bySeries.set(seriesId, columns)
+    const slot = (atMs - span * spanMs) / minuteMs
+    columns.seenLow[slot] = low
+    columns.seenHigh[slot] = high
+    columns.min[slot] = min
+    columns.max[slot] = max
+    columns.sum[slot] = sum
+  }
+  const ids = [...bySeries.keys()].sort((a, b) => a - b).slice(0, seriesMax)
+  return ids.map((seriesId) => ({ seriesId, tenantId: 1, columns: bySeries.get(seriesId) as MinuteColumns }))
 }
 
 function finish(

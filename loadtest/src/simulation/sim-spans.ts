@@ -1,5 +1,5 @@
 /** Who may touch a span of minutes, and how long it is kept: aggregator/src/sealing/hour-locks.ts and retention, in the simulated database. */
-import type { MinuteRows } from '@minutely/aggregator/minute-copy'
+import type { MinuteRows } from '@minutely/aggregator/minute-chunks'
 import type { SimDatabase, SimTransaction } from './sim-database.ts'
 import type { SimProcess } from './sim-process.ts'
 import { blockPrefix, minutePrefix, numbersOf, type SealRow, sealKey, sealPrefix, spanLock } from './sim-tables.ts'

@@ -3,10 +3,11 @@
  * over what a block has of it. Blocks are real ones (schema/src/hour-block), of spans of some minutes instead of an hour, so that a run
  * of minutes seals a few of them again and again. All of it at one instant: one snapshot.
  */
-import type { StoredMinute } from '@minutely/aggregator/merge-minute'
+
 import { TierMerge } from '@minutely/lib/minute-tiers/tier-merge'
 import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs } from '@minutely/schema/limits'
+import type { StoredMinute } from '@minutely/schema/minute-block/minute-block'
 import type { SimDatabase } from './sim-database.ts'
 import { blockKey, blockPrefix, minuteKey, minutePrefix, numbersOf } from './sim-tables.ts'
 
@@ -35,7 +36,7 @@ export function minutesOf(block: Buffer): ReadonlyMap<number, StoredMinute> {
         minutes.set(minute, { ...halvesOf30(seenLow, seenHigh), min, max, sum }),
     },
   )
-  merge.block({ seriesId: 0, hour: 0, tag: 0 }, block)
+  merge.block({ seriesId: 0, hour: 0 }, block)
   merge.end()
   decoded.set(block, minutes)
   return minutes

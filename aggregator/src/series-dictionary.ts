@@ -1,13 +1,15 @@
 /**
  * Series and tenants <-> their small integers in Postgres. Rows are made when a series is first stored and never
  * change; the slot keeps its id, so a stored series costs no look-up. New ids follow the order of the slots, so that the series of
- * a server have ids, and therefore rows and blocks, side by side.
+ * a server have ids, and therefore blocks, side by side; and a chunk of ids (series-ids.ts) belongs to one partition of the log, which
+ * writes its minutes without meeting another.
  */
 import assert from 'node:assert/strict'
 import type { Pool, PoolClient } from '@minutely/lib/postgres/pool'
 import { identityTag } from '@minutely/lib/recent-ring/recent-ring'
 import { seriesIdentity } from '@minutely/schema/series-identity'
 import { SeenServers } from './seen-servers.ts'
+import { SeriesIds } from './series-ids.ts'
 import type { SlotEntry } from './series-slots.ts'
 
 /** Series named in one statement. */
@@ -17,18 +19,28 @@ const separator = '\u0001'
 /** Rounds until rows that another process inserts at the same time have become visible. */
 const roundsMax = 10
 
+export interface NewSeries {
+  /** The minute in which they were first seen. */
+  readonly firstSeenMs: number
+  /** The partition whose minutes they will be in; undefined where that is not known: then each server's have chunks of their own. */
+  readonly owner: string | undefined
+}
+
 export class SeriesDictionary {
   readonly seen = new SeenServers()
   readonly #pool: Pool
   readonly #tenantIds = new Map<string, number>()
+  readonly #ids: SeriesIds
 
   constructor(pool: Pool) {
     this.#pool = pool
+    this.#ids = new SeriesIds(pool)
   }
 
   /** The database was restored to an earlier state: the ids may no longer be there, or name something else. */
   forget(): void {
     this.#tenantIds.clear()
+    this.#ids.forget()
     this.seen.forget()
   }
 
@@ -46,11 +58,11 @@ export class SeriesDictionary {
     return id
   }
 
-  /** Gives every entry its seriesId. `firstSeenMs`: the minute in which new ones were first seen. */
-  async resolve(entries: readonly SlotEntry[], firstSeenMs: number): Promise<void> {
+  /** Gives every entry its seriesId. */
+  async resolve(entries: readonly SlotEntry[], news: NewSeries): Promise<void> {
     const missing = entries.filter(({ seriesId }) => seriesId === undefined)
     for (let start = 0; start < missing.length; start += seriesPerStatementMax) {
-      await this.#resolvePart(missing.slice(start, start + seriesPerStatementMax), firstSeenMs)
+      await this.#resolvePart(missing.slice(start, start + seriesPerStatementMax), news)
     }
   }
 
@@ -72,12 +84,11 @@ export class SeriesDictionary {
     return true
   }
 
-  async #resolvePart(part: readonly SlotEntry[], firstSeenMs: number): Promise<void> {
+  async #resolvePart(part: readonly SlotEntry[], news: NewSeries): Promise<void> {
     let pending = new Map(part.map((entry) => [seriesIdentity(entry.server, entry.series), entry]))
     assert(pending.size === part.length, `BUG: ${part.length - pending.size} series have two slots`)
-    for (let round = 0; pending.size > 0; round++) {
-      assert(round < roundsMax, `BUG: ${pending.size} series could neither be inserted nor found`)
-      const ids = await this.#insertOrFind([...pending], firstSeenMs)
+    const settle = (rows: readonly FoundSeries[]): void => {
+      const ids = new Map(rows.map(({ identity, series_id }) => [identity, series_id]))
       for (const [identity, seriesId] of ids) {
         const entry = pending.get(identity)
         if (entry === undefined) continue
@@ -86,33 +97,41 @@ export class SeriesDictionary {
       }
       pending = new Map([...pending].filter(([identity]) => !ids.has(identity)))
     }
+    for (let round = 0; pending.size > 0; round++) {
+      assert(round < roundsMax, `BUG: ${pending.size} series could neither be inserted nor found`)
+      // Ids that were given out twice, by a database that went back in time, are not tried again.
+      if (round > 0) this.#ids.forget()
+      settle(await this.#find([...pending.keys()]))
+      if (pending.size > 0) settle(await this.#insert([...pending], news))
+    }
   }
 
-  async #insertOrFind(wanted: readonly [string, SlotEntry][], firstSeenMs: number): Promise<Map<string, number>> {
+  async #find(identities: readonly string[]): Promise<FoundSeries[]> {
+    const { rows } = await this.#pool.query<FoundSeries>(
+      `select series_id, identity from series
+       join unnest(string_to_array($1, e'\\x01')::uuid[]) as wanted (identity) using (identity)`,
+      [identities.join(separator)],
+    )
+    return rows
+  }
+
+  async #insert(wanted: readonly [string, SlotEntry][], { firstSeenMs, owner }: NewSeries): Promise<FoundSeries[]> {
     const tenantIds: number[] = []
     for (const [, { server }] of wanted) tenantIds.push(await this.tenantId(server.tenantId))
-    const { rows } = await this.#pool.query<{ identity: string; series_id: number }>(
-      `with wanted as materialized (
-         select * from unnest(
-             string_to_array($1, e'\\x01')::uuid[], $2::integer[], string_to_array($3, e'\\x01'),
-             string_to_array($4, e'\\x01'), string_to_array($5, e'\\x01')::jsonb[])
-           with ordinality as wanted (identity, tenant_id, server_id, metric_id, labels, place)
-       ), found as materialized (
-         select series_id, identity from series join wanted using (identity)
-       ), numbered as materialized (
-         select *, nextval('series_series_id_seq') as series_id from (
-           select * from wanted where not exists (select from found where found.identity = wanted.identity)
-           order by place) fresh
-       ), added as (
-         insert into series (series_id, identity, tenant_id, server_id, metric_id, labels, first_seen_at)
-         overriding system value
-         select series_id, identity, tenant_id, server_id, metric_id, labels, to_timestamp($6 / 1000.0) from numbered
-         -- Everybody inserts in the same order, or two that insert the same would wait for each other.
-         order by identity
-         on conflict do nothing
-         returning series_id, identity
-       )
-       select * from found union all select * from added`,
+    const ownerOf = ({ serverId }: SlotEntry['server']): string => (owner === undefined ? `server ${serverId}` : owner)
+    const ids = await this.#ids.take(wanted.map(([, { server }], at) => `${tenantIds[at]} ${ownerOf(server)}`))
+    if (owner === undefined) this.#ids.forget()
+    const { rows } = await this.#pool.query<FoundSeries>(
+      `insert into series (series_id, identity, tenant_id, server_id, metric_id, labels, first_seen_at)
+       overriding system value
+       select series_id, identity, tenant_id, server_id, metric_id, labels, to_timestamp($6 / 1000.0) from unnest(
+           string_to_array($1, e'\\x01')::uuid[], $2::integer[], string_to_array($3, e'\\x01'),
+           string_to_array($4, e'\\x01'), string_to_array($5, e'\\x01')::jsonb[], $7::integer[])
+         as wanted (identity, tenant_id, server_id, metric_id, labels, series_id)
+       -- Everybody inserts in the same order, or two that insert the same would wait for each other.
+       order by identity
+       on conflict do nothing
+       returning series_id, identity`,
       [
         wanted.map(([identity]) => identity).join(separator),
         tenantIds,
@@ -120,8 +139,14 @@ export class SeriesDictionary {
         wanted.map(([, { series }]) => series.metricId).join(separator),
         wanted.map(([, { series }]) => JSON.stringify(series.labels)).join(separator),
         firstSeenMs,
+        ids,
       ],
     )
-    return new Map(rows.map(({ identity, series_id }) => [identity, series_id]))
+    return rows
   }
+}
+
+interface FoundSeries {
+  readonly identity: string
+  readonly series_id: number
 }

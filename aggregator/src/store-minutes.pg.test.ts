@@ -327,7 +327,7 @@ test('ids that are lost between the statement that gave them out and the announc
   const { slots, dictionary } = store.deps
   slots.slotsOf(sectionOf('new', { startMs: baseMs, stepMs: 1_000 }, [{ series: seriesOf('x'), values: [1] }]))
   const added = slots.takeAdded()
-  await dictionary.resolve(added, baseMs)
+  await dictionary.resolve(added, { firstSeenMs: baseMs, owner: 'samples 0' })
   // Back to before the series was written, but not before the progress that the announcement knows.
   await pool.query('delete from series')
   await assert.rejects(announceSeries(added, { partition, version }, store.deps), StoreRewoundError)
@@ -341,7 +341,7 @@ test('an id that has been given to another series meanwhile is noticed', async (
   const { slots, dictionary } = store.deps
   slots.slotsOf(sectionOf('new', { startMs: baseMs, stepMs: 1_000 }, [{ series: seriesOf('x'), values: [1] }]))
   const added = slots.takeAdded()
-  await dictionary.resolve(added, baseMs)
+  await dictionary.resolve(added, { firstSeenMs: baseMs, owner: 'samples 0' })
   await pool.query(`update series set identity = gen_random_uuid(), server_id = 'other'`)
   await assert.rejects(announceSeries(added, { partition, version }, store.deps), StoreRewoundError)
 })

@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict'
 import { inTransaction, type Pool, type PoolClient } from '@minutely/lib/postgres/pool'
 import { readRingIdentity, voidRing } from '@minutely/lib/recent-ring/ring-state'
+import type { LogPartition } from '@minutely/lib/sample-log/sample-log'
 import { minuteMs } from '@minutely/schema/limits'
 import type { MinuteRows } from './minute-chunks.ts'
 import type { MinutePartitions } from './minute-partitions.ts'
@@ -51,7 +52,7 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
   const fresh = new Set<SlotEntry>()
   for (const minute of flush.minutes) {
     await deps.partitions.ensure(minute.minuteMs)
-    prepared.push(await prepare(minute, fresh, deps))
+    prepared.push(await prepare(minute, { fresh, owner: ownerOf(flush.partition) }, deps))
   }
   try {
     const spans = unseen(spansOf(flush.minutes, deps.slots), deps)
@@ -98,15 +99,17 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
   }
 }
 
+const ownerOf = ({ topic, partition }: LogPartition): string => `${topic} ${partition}`
+
 /** `fresh` gets the entries that have an id only now. */
 async function prepare(
   minute: ClosedMinute,
-  fresh: Set<SlotEntry>,
+  { fresh, owner }: { readonly fresh: Set<SlotEntry>; readonly owner: string },
   { slots, dictionary }: StoreDeps,
 ): Promise<PreparedMinute> {
   const entries = Array.from({ length: minute.rowCount }, (_, row) => slots.entry(minute.slots[row] as number))
   for (const entry of entries) if (entry.seriesId === undefined) fresh.add(entry)
-  await dictionary.resolve(entries, minute.minuteMs)
+  await dictionary.resolve(entries, { firstSeenMs: minute.minuteMs, owner })
   const tenantIds = new Int32Array(minute.rowCount)
   const seriesIds = new Int32Array(minute.rowCount)
   const tags = new Uint32Array(minute.rowCount)
@@ -139,7 +142,7 @@ export async function announceSeries(
   for (const { server, lastMinuteMs } of added) widen(spans, server, lastMinuteMs)
   try {
     const firstSeenMs = added.reduce((first, { lastMinuteMs }) => Math.min(first, lastMinuteMs), Infinity)
-    await deps.dictionary.resolve(added, firstSeenMs)
+    await deps.dictionary.resolve(added, { firstSeenMs, owner: ownerOf(progress.partition) })
     const news = unseen(spans, deps)
     const version = await inTransaction(deps.pool, async (client) => {
       await lockProgress(client, progress)

@@ -196,7 +196,7 @@ class SourceImport {
   async #resolve(parts: readonly BatchPart[]): Promise<void> {
     const entries = entriesOf(parts)
     // Those that are new get the instant of their first point with the part that stores it, which is never later.
-    await this.#dictionary.resolve(entries, this.#deps.clock.nowMs())
+    await this.#dictionary.resolve(entries, { firstSeenMs: this.#deps.clock.nowMs(), owner: undefined })
   }
 
   #storer(): Parameters<typeof importFile>[2]['storePart'] {

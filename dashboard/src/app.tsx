@@ -57,7 +57,7 @@ export function App() {
           </Switch>
         </PageBoundary>
       </main>
-      <Help opened={helpOpen} onClose={() => setHelpOpen(false)} />
+      {helpOpen && <Help onClose={() => setHelpOpen(false)} />}
     </>
   )
 }

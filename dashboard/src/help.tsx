@@ -1,11 +1,12 @@
 /** What the keys do, and what the marks on a chart mean. */
-import { Kbd, Modal } from '@mantine/core'
+import { Kbd } from '@mantine/core'
+import { Dialog } from './dialog.tsx'
 import { keyGroups } from './key-list.ts'
 import './help.css'
 
-export function Help({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+export function Help({ onClose }: { onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard and charts" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Dialog title="Keyboard and charts" onClose={onClose}>
       {keyGroups.map(({ title, keys }) => (
         <section key={title} className="help-group">
           <h3>{title}</h3>
@@ -45,6 +46,6 @@ export function Help({ opened, onClose }: { opened: boolean; onClose: () => void
         </li>
         <li>Drag over a chart to zoom all of them; double-click to go back. The address always holds what you see.</li>
       </ul>
-    </Modal>
+    </Dialog>
   )
 }

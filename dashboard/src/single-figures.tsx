@@ -1,7 +1,7 @@
 /** What a chart of one line reads: average, lowest and highest of the newest step, or of the one at the crosshair. */
 import type { Line } from './chart-lines.ts'
 import { cellAt } from './range-columns.ts'
-import { minuteMs } from './time-range.ts'
+import { minuteMs, stepText } from './time-range.ts'
 import { formatValue, type Unit } from './unit.ts'
 
 interface SingleFiguresProps {
@@ -20,7 +20,7 @@ export function SingleFigures({ line, unit, slot, isLatest, stepMs }: SingleFigu
       <strong>{formatValue(cell?.avg, unit)}</strong>
       {cell !== undefined && (
         <span className="dim">
-          {isLatest && `latest ${stepMs === minuteMs ? 'minute' : formatValue(stepMs / 1000, 'seconds')}: `}
+          {isLatest && `latest ${stepMs === minuteMs ? 'minute' : stepText(stepMs)}: `}
           min {formatValue(cell.min, unit)} · max {formatValue(cell.max, unit)}
         </span>
       )}

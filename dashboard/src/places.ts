@@ -25,7 +25,7 @@ const all: readonly Place[] = [
   { href: '/servers', text: 'Servers', key: 's', isThere: true, holds: below('/servers') },
   { href: '/metrics/', text: 'Metrics', key: 'm', isThere: true, holds: below('/metrics') },
   { href: '/compare', text: 'Compare', key: 'c', isThere: true, holds: below('/compare') },
-  { href: '/ingest', text: 'Ingest', key: 'i', isThere: false, holds: below('/ingest') },
+  { href: '/ingest', text: 'Ingest', key: 'i', isThere: true, holds: below('/ingest') },
 ]
 
 export const places: readonly Place[] = all.filter(({ isThere }) => isThere)

@@ -73,8 +73,7 @@ async function run({ viewers, minutes, servers, metrics, isDistributed, report }
   await delay(viewers * 5 + 5_000)
   const openedAtMs = Date.now()
   const closed = new ClosedMinutes(tested.query)
-  const resident: number[] = []
-  const watched = await part('with viewers', minutes * minuteMs, { tested, sender, resident })
+  const watched = await part('with viewers', minutes * minuteMs, { tested, sender })
   // The last minute's events are told when those of the next one have begun.
   await delay(minuteMs + sampleEveryMs)
   await closed.stop()
@@ -86,7 +85,6 @@ async function run({ viewers, minutes, servers, metrics, isDistributed, report }
   const result = viewersReport({
     ...delaysOf(crowd, closed, openedAtMs),
     parts: [before, watched, after],
-    residentBytes: resident,
     dropped,
     open: openCount - endedCount,
   })
@@ -110,14 +108,15 @@ async function distributed(): Promise<UnderTest> {
 async function part(
   name: string,
   durationMs: number,
-  { tested, sender, resident }: { tested: UnderTest; sender: Sender; resident?: number[] },
+  { tested, sender }: { tested: UnderTest; sender: Sender },
 ): Promise<IngestPart> {
   const cpuS = (): number => tested.ingestPids.reduce((sum, pid) => sum + costOf(pid).own.cpuS, 0)
+  const residentBytes: number[] = []
   sender.take()
   const [startedMs, cpuBeforeS] = [performance.now(), cpuS()]
   while (performance.now() - startedMs < durationMs) {
     await delay(sampleEveryMs)
-    resident?.push(tested.viewerPids.reduce((sum, pid) => sum + costOf(pid).own.residentBytes, 0))
+    residentBytes.push(tested.viewerPids.reduce((sum, pid) => sum + costOf(pid).own.residentBytes, 0))
   }
   const sent = sender.take()
   const accepted = sent.filter(({ status }) => status === 202)
@@ -128,6 +127,7 @@ async function part(
     failed: sent.length - accepted.length,
     tookMs: accepted.map(({ tookMs }) => tookMs),
     cpuS: cpuS() - cpuBeforeS,
+    residentBytes,
   }
 }
 

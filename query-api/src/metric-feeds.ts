@@ -4,7 +4,7 @@
  * per metric and question, not per viewer. Instants are ms since the epoch, of whole minutes.
  *
  *   advance ──> read the metric's minutes ──> one event per question ──> followers wake, and take them
- *               one metric at a time, before any replay                 a follower that is behind asks for what it lacks
+ *               three metrics at a time, beside one replay              a follower that is behind asks for what it lacks
  *
  * A follower takes its events itself, each when the viewer has taken the one before it: nothing is queued for it. What it lacks
  * comes from what others were given lately (bounded, live-cache.ts) or is read again. All values are of Postgres and
@@ -21,10 +21,10 @@ import { LiveCache } from './live-cache.ts'
 import { MetricFollower } from './metric-follower.ts'
 import type { MetricLiveQuestion } from './metric-live-question.ts'
 import type { QueryMetrics } from './metrics.ts'
-import { OneAtATime } from './one-at-a-time.ts'
 import type { PointBudget } from './range-limits.ts'
 import { assertWatchable, type MadeMinutes, readMetricMinutes } from './read-metric-minutes.ts'
 import { inStoreSession, type StoreSession } from './store-session.ts'
+import { WorkLane } from './work-lane.ts'
 
 export interface MetricFeedsDeps {
   readonly pool: Pool
@@ -53,12 +53,15 @@ const eventsShare = 4
 const eventBytes = 2_000
 const rankedBytes = 300
 const retryMs = 2_500
+/** At one time, beside one replay; of the connections of the query API, which are 8 unless set otherwise. */
+const settlingsMax = 3
 
 export class MetricFeeds {
   readonly #config: QueryConfig
   readonly #deps: MetricFeedsDeps
   readonly #watched = new Map<string, Watched>()
-  readonly #lane = new OneAtATime()
+  readonly #settling = new WorkLane(settlingsMax)
+  readonly #replaying = new WorkLane(1)
   readonly #stopping = new AbortController()
   readonly #lists: LiveCache<readonly StoredSeries[]>
   readonly #events: LiveCache<LiveMetricMinute>
@@ -111,7 +114,7 @@ export class MetricFeeds {
       if (watched.isBeingRead || completeMs <= watched.settledMs) continue
       if (this.#deps.clock.nowMs() < watched.retryAtMs) continue
       watched.isBeingRead = true
-      const settling = this.#lane.do(() => this.#settle(watched, completeMs), { isUrgent: true })
+      const settling = this.#settling.do(() => this.#settle(watched, completeMs))
       void settling.finally(() => {
         watched.isBeingRead = false
       })
@@ -121,7 +124,8 @@ export class MetricFeeds {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the query API is stopping'))
     for (const follower of this.#followers()) follower.stop()
-    await this.#lane.idle()
+    await this.#settling.idle()
+    await this.#replaying.idle()
   }
 
   get #seriesMax(): number {
@@ -174,16 +178,13 @@ export class MetricFeeds {
   ): Promise<readonly LiveMetricMinute[]> {
     const atHand = this.#atHand(question, { fromMs, toMs })
     if (atHand.length > 0) return atHand
-    return this.#lane.do(
-      async () => {
-        // Others may have asked the same meanwhile.
-        const now = this.#atHand(question, { fromMs, toMs })
-        if (now.length > 0) return now
-        const { byQuestion } = await this.#read(watched, [question], { fromMs, toMs })
-        return byQuestion.get(question.key) ?? []
-      },
-      { isUrgent: false },
-    )
+    return this.#replaying.do(async () => {
+      // Others may have asked the same meanwhile.
+      const now = this.#atHand(question, { fromMs, toMs })
+      if (now.length > 0) return now
+      const { byQuestion } = await this.#read(watched, [question], { fromMs, toMs })
+      return byQuestion.get(question.key) ?? []
+    })
   }
 
   #atHand(question: MetricLiveQuestion, { fromMs, toMs }: { fromMs: number; toMs: number }): LiveMetricMinute[] {

@@ -19,6 +19,7 @@ export class LocalLiveChannel implements LiveWriter, LiveReader {
   readonly connectionId: number | undefined = 1
   #source: LiveSource | undefined
   readonly #watched = new Map<string, Watched>()
+  #round: { isOver: boolean; failure: unknown } = { isOver: true, failure: undefined }
 
   connect(source: LiveSource | undefined): void {
     this.#source = source
@@ -58,10 +59,29 @@ export class LocalLiveChannel implements LiveWriter, LiveReader {
     for (const listener of this.#watched.get(keyOfServer(server))?.listeners ?? []) listener(minute)
   }
 
+  /** @throws what the round before failed with. */
   publishProvisional(): void {
-    if (this.#source === undefined) return
-    for (const { server, listeners } of this.#watched.values()) {
-      for (const minute of this.#source.openMinutes(server)) for (const listener of listeners) listener(minute)
+    const { failure } = this.#round
+    // A round that takes longer than the time between two is more viewers than there is time for: they are told less often.
+    if (!this.#round.isOver) return
+    this.#round = { isOver: false, failure: undefined }
+    this.#publishFrom([...this.#watched.values()], 0)
+    if (failure !== undefined) throw failure
+  }
+
+  /** Requests go first: hundreds of watched servers are not looked through in one go. */
+  #publishFrom(watched: readonly Watched[], at: number): void {
+    const next = watched[at]
+    if (next === undefined || this.#source === undefined) {
+      this.#round.isOver = true
+      return
     }
+    try {
+      for (const minute of this.#source.openMinutes(next.server))
+        for (const listener of next.listeners) listener(minute)
+    } catch (error) {
+      this.#round.failure = error
+    }
+    setImmediate(() => this.#publishFrom(watched, at + 1))
   }
 }

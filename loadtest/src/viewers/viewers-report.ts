@@ -10,6 +10,8 @@ export interface IngestPart {
   readonly tookMs: readonly number[]
   /** CPU of the processes that take samples in, s. */
   readonly cpuS: number
+  /** Of the processes that serve the viewers, every 5 s. */
+  readonly residentBytes: readonly number[]
 }
 
 export interface ViewersResult {
@@ -17,8 +19,6 @@ export interface ViewersResult {
   /** Viewers x minutes of which no event came. */
   readonly missed: number
   readonly parts: readonly IngestPart[]
-  /** Of the processes that serve the viewers, every 5 s while they watch. */
-  readonly residentBytes: readonly number[]
   readonly dropped: string
   readonly open: number
 }
@@ -42,10 +42,13 @@ export function slope(values: readonly number[]): number {
   return over / under
 }
 
+/** Of memory. */
+const samplesPerMinute = 12
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0)
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
 
-export function viewersReport({ delaysMs, missed, parts, residentBytes, dropped, open }: ViewersResult): string {
+export function viewersReport({ delaysMs, missed, parts, dropped, open }: ViewersResult): string {
   const delays = [...delaysMs].map(
     ([watching, values]) =>
       `| ${watching} | ${values.length} | ${ms(quantile(values, 0.5))} | ${ms(quantile(values, 0.99))} | ${ms(Math.max(...values))} |`,
@@ -55,10 +58,13 @@ export function viewersReport({ delaysMs, missed, parts, residentBytes, dropped,
       `| ${name} | ${(samples / seconds).toFixed(0)} | ${ms(quantile(tookMs, 0.5))} | ${ms(quantile(tookMs, 0.99))} | ` +
       `${((cpuS / samples) * 1e6).toFixed(2)} | ${failed} |`,
   )
-  // The first third is warm-up: buffers, compiled code, caches.
-  const settled = residentBytes.slice(Math.floor(residentBytes.length / 3))
-  const third = Math.max(1, Math.floor(settled.length / 3))
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  const memory = parts.map(({ name, residentBytes }) => {
+    // The first third is warm-up: buffers, compiled code, caches.
+    const settled = residentBytes.slice(Math.floor(residentBytes.length / 3))
+    const third = Math.max(1, Math.floor(settled.length / 3))
+    const [first, last] = [settled.slice(0, third), settled.slice(-third)].map(mean)
+    return `| ${name} | ${megabytes(first ?? 0)} | ${megabytes(last ?? 0)} | ${((slope(settled) * samplesPerMinute) / 1e6).toFixed(1)} |`
+  })
   return `| watched | events | delay p50 ms | p99 | highest |
 |---|--:|--:|--:|--:|
 ${delays.join('\n')}
@@ -69,7 +75,7 @@ ${open} streams open, ${missed} times a viewer did not get a minute's event; dro
 |---|--:|--:|--:|--:|--:|
 ${ingest.join('\n')}
 
-resident memory: ${megabytes(mean(settled.slice(0, third)))} MB after warm-up, ${megabytes(mean(settled.slice(-third)))} MB at the end, ${(
-    (slope(settled) * 12) / 1e6
-  ).toFixed(1)} MB a minute by least squares`
+| memory | MB after warm-up | MB at the end | MB a minute by least squares |
+|---|--:|--:|--:|
+${memory.join('\n')}`
 }

@@ -38,6 +38,11 @@ export class ApiFailure extends Error {
   }
 }
 
+/** When to ask again after an error by itself: what will not change is not asked again. */
+export function retryAfter(error: Error, retryMs: number): number | false {
+  return error instanceof ApiFailure && !error.isPassing ? false : retryMs
+}
+
 export function readServers(
   question: { query: string; limit: number; cursor: string | null },
   signal: AbortSignal,

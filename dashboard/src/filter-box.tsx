@@ -1,17 +1,22 @@
 /** The search box of a toolbar: `/` leads into it, Escape empties and leaves it. */
 import { TextInput } from '@mantine/core'
-import { useRef } from 'react'
+import { useEffect, useRef } from 'react'
 import { useKeys } from './keys.ts'
 
 interface FilterBoxProps {
   readonly label: string
   readonly value: string
   readonly onChange: (text: string) => void
+  /** Ready to be typed into from the start. */
+  readonly isFocused?: boolean
 }
 
-export function FilterBox({ label, value, onChange }: FilterBoxProps) {
+export function FilterBox({ label, value, onChange, isFocused = false }: FilterBoxProps) {
   const box = useRef<HTMLInputElement>(null)
   useKeys({ '/': () => box.current?.focus() })
+  useEffect(() => {
+    if (isFocused) box.current?.focus()
+  }, [isFocused])
   return (
     <TextInput
       ref={box}

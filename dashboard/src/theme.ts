@@ -47,6 +47,8 @@ const ours = {
   '--mantine-color-default-border': 'var(--m-line)',
   '--mantine-primary-color-filled': 'var(--m-accent)',
   '--mantine-primary-color-filled-hover': 'var(--m-accent)',
+  '--mantine-color-blue-filled': 'var(--m-accent)',
+  '--mantine-color-blue-filled-hover': 'var(--m-accent)',
 }
 
 /** Mantine's dark inputs are drawn from these two shades. */

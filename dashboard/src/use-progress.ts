@@ -57,3 +57,11 @@ export function useProgress(onMinute: () => void): Progress {
 
   return { state, completeThroughMs, skewMs, lostSinceMs: useLostSince(state) }
 }
+
+/** Whether Minutely is gone, or only the live connection, shows when it is asked something. */
+export function useRefetchWhenLost({ lostSinceMs }: Progress, refetch: () => unknown): void {
+  const isLost = lostSinceMs !== undefined
+  useEffect(() => {
+    if (isLost) void refetch()
+  }, [isLost, refetch])
+}

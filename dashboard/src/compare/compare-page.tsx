@@ -10,7 +10,8 @@ import { useKeys } from '../keys.ts'
 import { LiveText } from '../live-text.tsx'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
-import { useProgress } from '../use-progress.ts'
+import { QueryProblem } from '../query-problem.tsx'
+import { useProgress, useRefetchWhenLost } from '../use-progress.ts'
 import { useView, type ViewControl } from '../use-view.ts'
 import { compareKey, retryMs, useCompare } from './compare-query.ts'
 import { type CompareView, readCompareView, writeList } from './compare-view.ts'
@@ -20,12 +21,14 @@ import { MetricPicker, ServerPicker } from './pickers.tsx'
 import './compare.css'
 
 const tickMs = 5_000
+/** An answer that is on its way is waited for, however slow. */
+const unhurried = { cancelRefetch: false } as const
 const syncKey = 'compare'
 const everything = {}
 
 export function ComparePage() {
   const queries = useQueryClient()
-  const progress = useProgress(() => void queries.invalidateQueries({ queryKey: [compareKey] }))
+  const progress = useProgress(() => void queries.invalidateQueries({ queryKey: [compareKey] }, unhurried))
   const clockMs = useNow(tickMs)
   const nowMs = clockMs + progress.skewMs
   const control = useView(nowMs, syncKey)
@@ -38,7 +41,8 @@ export function ComparePage() {
   useDocumentTitle(`Compare ${serverIds.join(', ')} – Minutely`)
   const annotations = useAnnotations(everything, view, nowMs)
   const query = useCompare({ serverIds, globs, view, stepMsMin, nowMs })
-  const { data, error } = query
+  const { data, error, refetch } = query
+  useRefetchWhenLost(progress, refetch)
   const isReady = serverIds.length > 0 && globs.length > 0
   const stepMs = data?.servers.find(({ range }) => range !== undefined)?.range?.stepMs
 
@@ -66,12 +70,13 @@ export function ComparePage() {
         offers={<ChartsBy by={by} setParams={setParams} />}
       >
         {error !== null && (
-          <Notice tone="bad" onRetry={() => void query.refetch()} isRetrying={query.isFetching}>
-            {asSentence(error.message)} Trying again every {retryMs / 1000} s.
-            {data !== undefined && (
-              <strong> What you see is stale: as it was {ago(query.dataUpdatedAt, clockMs)}.</strong>
-            )}
-          </Notice>
+          <QueryProblem
+            error={error}
+            retryMs={retryMs}
+            onRetry={() => void refetch()}
+            isRetrying={query.isFetching}
+            staleText={data === undefined ? undefined : ago(query.dataUpdatedAt, clockMs)}
+          />
         )}
       </ChartToolbar>
       {data?.servers.map(
@@ -102,7 +107,11 @@ function ChartsBy({ by, setParams }: Pick<CompareView, 'by'> & Pick<ViewControl,
   return (
     <label className="choice">
       <span className="dim">Charts</span>
-      <select value={by} onChange={({ currentTarget: { value } }) => setParams((into) => into.set('by', value))}>
+      <select
+        aria-label="Charts"
+        value={by}
+        onChange={({ currentTarget: { value } }) => setParams((into) => into.set('by', value))}
+      >
         <option value="metric">by metric</option>
         <option value="server">by server</option>
       </select>

@@ -1,6 +1,6 @@
 /** The ranges of all compared servers, on one grid, read again when a minute was closed. A server that cannot be read says why; the others go on. */
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { ApiFailure, readSeries } from '../api.ts'
+import { ApiFailure, readSeries, retryAfter } from '../api.ts'
 import { type Corrections, noCorrections, withCorrections } from '../corrections.ts'
 import { fittingStepMs, withFittingStep } from '../finest-step.ts'
 import { fromAnswer, type RangeColumns } from '../range-columns.ts'
@@ -58,7 +58,7 @@ export function useCompare({ serverIds, globs, view, stepMsMin, nowMs }: Compare
     structuralSharing: false,
     staleTime: minuteMs,
     gcTime: minuteMs,
-    refetchInterval: ({ state }) => (state.error === null ? pollMs : retryMs),
+    refetchInterval: ({ state: { error } }) => (error === null ? pollMs : retryAfter(error, retryMs)),
   })
 }
 

@@ -6,12 +6,14 @@ import { Button } from '@mantine/core'
 import { useDebouncedValue, useDocumentTitle } from '@mantine/hooks'
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'wouter'
+import { useHistoryState } from 'wouter/use-browser-location'
 import { readMetricList } from '../api.ts'
 import { FilterBox } from '../filter-box.tsx'
 import { ago } from '../instant-text.ts'
 import { asSentence, Notice } from '../notice.tsx'
 import { useNow } from '../now.ts'
 import { MetricTable } from './metric-table.tsx'
+import { searchState } from './search-state.ts'
 import './metric-list.css'
 
 const pageSize = 100
@@ -53,7 +55,12 @@ export function MetricList() {
         <span className="dim" aria-live="polite">
           {metrics !== undefined && countText(metrics.length, list.hasNextPage)}
         </span>
-        <FilterBox label="Search metrics" value={query} onChange={setQuery} />
+        <FilterBox
+          label="Search metrics"
+          value={query}
+          onChange={setQuery}
+          isFocused={useHistoryState() === searchState}
+        />
       </div>
       {list.error !== null && (
         <Notice tone="bad" onRetry={() => void list.refetch()} isRetrying={list.isFetching}>

@@ -72,7 +72,7 @@ function Choice({ label, isLabelHidden = false, value, onChange, children }: Cho
   return (
     <label className="choice">
       <span className={isLabelHidden ? 'hidden-text' : 'dim'}>{label}</span>
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         {children}
       </select>
     </label>

@@ -6,18 +6,20 @@ import { useComputedColorScheme } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
-import { Link } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import { useAnnotations } from '../annotations/use-annotations.ts'
 import type { Crosshair } from '../chart.tsx'
 import { ChartToolbar } from '../chart-toolbar.tsx'
 import { noCorrections } from '../corrections.ts'
 import { ago, clockNear } from '../instant-text.ts'
-import { asSentence, Notice } from '../notice.tsx'
+import { useKeys } from '../keys.ts'
+import { searchState } from '../metric-list/search-state.ts'
 import { useNow } from '../now.ts'
+import { QueryProblem } from '../query-problem.tsx'
 import { rangeOf } from '../time-range.ts'
 import { unitOf } from '../unit.ts'
 import { useMarks } from '../use-marks.ts'
-import { useProgress } from '../use-progress.ts'
+import { useProgress, useRefetchWhenLost } from '../use-progress.ts'
 import { useView } from '../use-view.ts'
 import { unitBy } from './aggregations.ts'
 import { MetricControls } from './metric-controls.tsx'
@@ -32,17 +34,21 @@ import { useRankedRows } from './use-ranked-rows.ts'
 import './metric-page.css'
 
 const tickMs = 5_000
+/** An answer that is on its way is waited for, however slow. */
+const unhurried = { cancelRefetch: false } as const
 const noLabels: ReadonlyMap<string, string> = new Map()
 const noLabelSets: readonly Labels[] = []
 
 export function MetricPage({ metricId }: { metricId: string }) {
   const queries = useQueryClient()
-  const progress = useProgress(() => void queries.invalidateQueries({ queryKey: metricKeyOf(metricId) }))
+  const progress = useProgress(() => void queries.invalidateQueries({ queryKey: metricKeyOf(metricId) }, unhurried))
   const clockMs = useNow(tickMs)
   const nowMs = clockMs + progress.skewMs
   const syncKey = `metric:${metricId}`
   const control = useView(nowMs, syncKey)
   const { view, params, stepMsMin } = control
+  const [, navigate] = useLocation()
+  useKeys({ '/': () => navigate('/metrics/', { state: searchState }) })
   const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false })
   const [crosshair, setCrosshair] = useState<Crosshair>()
   const [litKey, setLitKey] = useState<string>()
@@ -62,6 +68,7 @@ export function MetricPage({ metricId }: { metricId: string }) {
     facts.data?.kind === 'known',
   )
   const { data } = metric
+  useRefetchWhenLost(progress, metric.refetch)
   const unit = unitBy(by, unitOf(metricId))
   const annotations = useAnnotations(
     useMemo(() => ({ metricId }), [metricId]),
@@ -109,12 +116,13 @@ export function MetricPage({ metricId }: { metricId: string }) {
         }
       >
         {failed !== null && (
-          <Notice tone="bad" onRetry={retry} isRetrying={metric.isFetching || facts.isFetching}>
-            {asSentence(failed.message)} Trying again every {retryMs / 1000} s.
-            {data !== undefined && (
-              <strong> What you see is stale: as it was {ago(metric.dataUpdatedAt, clockMs)}.</strong>
-            )}
-          </Notice>
+          <QueryProblem
+            error={failed}
+            retryMs={retryMs}
+            onRetry={retry}
+            isRetrying={metric.isFetching || facts.isFetching}
+            staleText={data === undefined ? undefined : ago(metric.dataUpdatedAt, clockMs)}
+          />
         )}
       </ChartToolbar>
       <div className="metric" data-stale={failed !== null} aria-busy={metric.isFetching}>
@@ -123,6 +131,7 @@ export function MetricPage({ metricId }: { metricId: string }) {
           <SpreadChart
             metricId={metricId}
             data={data}
+            hasFailed={failed !== null}
             lines={lines}
             litKey={litKey}
             unit={unit}

@@ -4,7 +4,7 @@
  */
 import type { MetricSeriesAnswer, MetricSummaryAnswer } from '@minutely/schema/query-wire'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { readMetricList, readMetrics } from '../api.ts'
+import { readMetricList, readMetrics, retryAfter } from '../api.ts'
 import { type Corrections, noCorrections, withCorrections } from '../corrections.ts'
 import { withFittingStep } from '../finest-step.ts'
 import { readFirstSeries, readRanking, readSummary } from '../metric-api.ts'
@@ -99,7 +99,7 @@ export function useMetric(question: MetricQuestion, enabled: boolean) {
     staleTime: pollMs,
     gcTime: pollMs,
     // Minutes that are closed ask for more; this is for when nobody tells.
-    refetchInterval: ({ state }) => (state.error === null ? 2 * pollMs : retryMs),
+    refetchInterval: ({ state: { error } }) => (error === null ? 2 * pollMs : retryAfter(error, retryMs)),
   })
 }
 

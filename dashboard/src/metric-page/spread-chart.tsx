@@ -17,6 +17,7 @@ import { SpreadReadout } from './spread-readout.tsx'
 interface SpreadChartProps {
   readonly metricId: string
   readonly data: MetricData | undefined
+  readonly hasFailed: boolean
   readonly lines: readonly SpreadLine[]
   readonly litKey: string | undefined
   readonly unit: Unit
@@ -77,7 +78,7 @@ export function SpreadChart(props: SpreadChartProps) {
         role="img"
         aria-label={spread === undefined ? `${metricId}, loading` : spreadText(metricId, spread, unit)}
       >
-        {data === undefined && <div className="bone card-bone" />}
+        {data === undefined && !props.hasFailed && <div className="bone card-bone" />}
         {isDrawn && (
           <Chart
             {...shared}

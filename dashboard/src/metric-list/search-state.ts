@@ -1,0 +1,2 @@
+/** What an entry of the browser's history says when the list was come to in order to search. */
+export const searchState = 'search'

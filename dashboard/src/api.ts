@@ -44,12 +44,13 @@ export function retryAfter(error: Error, retryMs: number): number | false {
 }
 
 export function readServers(
-  question: { query: string; limit: number; cursor: string | null },
+  question: { query: string; limit: number; cursor: string | null; isCounted?: boolean },
   signal: AbortSignal,
 ): Promise<ServersAnswer> {
   const params = new URLSearchParams({ limit: String(question.limit) })
   if (question.query !== '') params.set('query', question.query)
   if (question.cursor !== null) params.set('cursor', question.cursor)
+  if (question.isCounted === false) params.set('seriesCount', 'no')
   return read(`/v1/servers?${params}`, signal)
 }
 

@@ -14,7 +14,7 @@ import {
   rangeQuery,
   startMs,
 } from './openapi-shared.ts'
-import { serversLimit } from './servers.ts'
+import { seriesCountWords, serversLimit } from './servers.ts'
 
 const lists: readonly RouteDescription[] = [
   {
@@ -37,6 +37,12 @@ const lists: readonly RouteDescription[] = [
           .optional()
           .describe(`Default ${serversLimit.default}`),
         cursor: z.string().optional().describe('nextCursor of the page before'),
+        seriesCount: z
+          .enum(seriesCountWords)
+          .optional()
+          .describe(
+            'Whether to count the series of each server, default yes; of thousands that takes longer than the rest',
+          ),
       }),
     },
     answer: {

@@ -295,7 +295,10 @@ describe('lists', () => {
       ['web-1'],
     )
     assert.equal(second.nextCursor, null)
-    assert.deepEqual(second.servers[0], { serverId: 'web-1', firstSeenMs: startMs, lastSeenMs: at(4), seriesCount: 3 })
+    const entry = { serverId: 'web-1', firstSeenMs: startMs, lastSeenMs: at(4) }
+    assert.deepEqual(second.servers[0], { ...entry, seriesCount: 3 })
+    const uncounted = serversAnswer.parse((await json('/v1/servers?query=web-1&seriesCount=no')).body)
+    assert.deepEqual(uncounted.servers, [entry])
   })
 
   it('finds servers by any part of their id, in any case, taking wildcards for what they are', async () => {

@@ -21,7 +21,7 @@ import { readAggregations } from './range-question.ts'
 import type { MetricDeps } from './read-metric.ts'
 import { readSelector, type SeriesSelector, selectorSql } from './series-selector.ts'
 import { containsPattern, readQuery } from './servers.ts'
-import { StepMatrix } from './step-matrix.ts'
+import { type MinuteValues, StepMatrix } from './step-matrix.ts'
 import type { StoreSession } from './store-session.ts'
 import type { TimeRange } from './time-range.ts'
 
@@ -97,8 +97,7 @@ export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps
     const range: TimeRange = { startMs, endMs, stepMs: minutes * minuteMs, stepCount: 1 }
     const values = new StepMatrix(cellCount, range)
     const minutesBack = new Uint8Array(cellCount)
-    const seriesIds = found.map(({ series_id }) => series_id)
-    await session.readMinutes({ seriesIds, fromMs: startMs, toMs: endMs }, (seriesId, atMs, minute) => {
+    const take = (seriesId: number, atMs: number, minute: MinuteValues): void => {
       const slot = table.slotOf.get(seriesId) as number
       const back = (endMs - atMs) / minuteMs - 1
       if (values.count[slot] !== 0) {
@@ -107,7 +106,13 @@ export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps
       }
       values.add(slot, atMs, minute)
       minutesBack[slot] = back
-    })
+    }
+    // Nearly all have the newest minute: the others are looked at only where that is missing.
+    const newestMs = Math.max(startMs, endMs - minuteMs)
+    const seriesIds = found.map(({ series_id }) => series_id)
+    await session.readMinutes({ seriesIds, fromMs: newestMs, toMs: endMs }, take)
+    const missing = seriesIds.filter((id) => values.count[table.slotOf.get(id) as number] === 0)
+    await session.readMinutes({ seriesIds: missing, fromMs: startMs, toMs: newestMs }, take)
     const { servers, groups, series } = table
     return { aggregations, completeThroughMs, startMs, endMs, servers, groups, series, values, minutesBack, release }
   } catch (error) {

@@ -15,7 +15,7 @@ export const serverEntry = z
     serverId,
     firstSeenMs: z.int(),
     lastSeenMs: z.int().describe('End of the newest stored minute that has a sample of this server'),
-    seriesCount: z.int(),
+    seriesCount: z.int().optional().describe('Absent with seriesCount=no'),
   })
   .meta({ id: 'Server' })
 

@@ -16,13 +16,11 @@ import { FleetBody } from './fleet-body.tsx'
 import { retryMs, serversMax } from './fleet-queries.ts'
 import { FleetToolbar } from './fleet-toolbar.tsx'
 import { type FleetView, readFleetView, writeFleetView } from './fleet-view.ts'
-import { useFleetRows } from './use-fleet-rows.ts'
+import { useFleetRows, wallLeadsFrom } from './use-fleet-rows.ts'
 import { vitalsGate } from './wide-cells.tsx'
 import './fleet.css'
 
 const tickMs = 5_000
-/** With fewer the list leads, and the wall is a strip above it. */
-const wallLeadsFrom = 25
 const behindMsMax = 4 * 60_000
 
 export function FleetPage({ kind }: { kind: 'wall' | 'list' }) {
@@ -31,7 +29,7 @@ export function FleetPage({ kind }: { kind: 'wall' | 'list' }) {
   const view = useMemo(() => readFleetView(search), [search])
   const searchBox = useRef<HTMLInputElement>(null)
   const browserMs = useNow(tickMs)
-  const fleet = useFleetRows(view, browserMs)
+  const fleet = useFleetRows(view, { browserMs, isList: kind === 'list' })
   const { list, latest, rows, colouring, progress, silentCount } = fleet
   useDocumentTitle(kind === 'list' ? 'Servers – Minutely' : 'Fleet – Minutely')
 

@@ -39,19 +39,21 @@ const metricsListed = 200
 
 export const fleetKey = ['fleet'] as const
 
-export function useFleet() {
+/** Series are counted where they are shown: it takes longer than all the rest. */
+export function useFleet(isCounted: boolean) {
   return useQuery({
-    queryKey: [...fleetKey, 'servers'],
+    queryKey: [...fleetKey, 'servers', isCounted],
     queryFn: async ({ signal }): Promise<Fleet> => {
       const found: ServerEntry[] = []
       let cursor: string | null = null
       do {
-        const page = await readServers({ query: '', limit: pageLimit, cursor }, signal)
+        const page = await readServers({ query: '', limit: pageLimit, cursor, isCounted }, signal)
         found.push(...page.servers)
         cursor = page.nextCursor
       } while (cursor !== null && found.length < serversMax)
       return { servers: inOrder(found), hasMore: cursor !== null }
     },
+    placeholderData: keepPreviousData,
     refetchInterval: ({ state: { error, data } }) => {
       if (error !== null) return retryMs
       const count = data?.servers.length ?? 0

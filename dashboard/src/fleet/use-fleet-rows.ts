@@ -3,7 +3,7 @@
  * is. While the API is away nobody falls silent: what is known is of the last answer.
  */
 import { useQueryClient } from '@tanstack/react-query'
-import { useMemo, useRef } from 'react'
+import { useMemo, useRef, useState } from 'react'
 import { type Unit, unitOf } from '../unit.ts'
 import { useProgress } from '../use-progress.ts'
 import { type Domain, domainOf } from './colour-scale.ts'
@@ -14,13 +14,19 @@ import type { FleetView } from './fleet-view.ts'
 
 export type FleetData = ReturnType<typeof useFleetRows>
 
-export function useFleetRows(view: FleetView, browserMs: number) {
+/** With fewer the list leads, and the wall is a strip above it. */
+export const wallLeadsFrom = 25
+
+export function useFleetRows(view: FleetView, { browserMs, isList }: { browserMs: number; isList: boolean }) {
   const queries = useQueryClient()
   const progress = useProgress(() => {
     const predicate = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey[1] !== 'labels'
     void queries.invalidateQueries({ queryKey: fleetKey, predicate })
   })
-  const list = useFleet()
+  const [isFew, setFew] = useState(false)
+  const list = useFleet(isList || isFew)
+  const count = list.data?.servers.length
+  if (count !== undefined && count < wallLeadsFrom !== isFew) setFew(!isFew)
   const asked = colouringOf(view)
   const askedLatest = useLatest(asked, view.groupBy)
   // Nobody chose CPU busy, and nobody sends it.

@@ -22,7 +22,8 @@ export function OnlyServer({ server, nowMs, gate }: { server: ServerEntry; nowMs
         <strong>{server.serverId}</strong>
         <FreshnessState server={server} nowMs={nowMs} />
         <span className="dim">
-          {server.seriesCount} series, last seen {seenText(server.lastSeenMs, nowMs)}
+          {server.seriesCount !== undefined && `${server.seriesCount} series, `}last seen{' '}
+          {seenText(server.lastSeenMs, nowMs)}
         </span>
         <span className="only-open">Open charts →</span>
       </span>

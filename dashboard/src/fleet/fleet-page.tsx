@@ -55,7 +55,10 @@ export function FleetPage({ kind }: { kind: 'wall' | 'list' }) {
         </span>
         <span className="fleet-asof dim" data-testid="fleet-live" data-live={progress.state}>
           {latest.data !== undefined && latest.data.completeThroughMs > 0 && (
-            <>Minute until {clock(latest.data.endMs)}</>
+            <>
+              <span>Minute until </span>
+              {clock(latest.data.endMs)}
+            </>
           )}
         </span>
       </div>

@@ -67,6 +67,8 @@ export function bitmapsOf(rows: readonly FleetRow[], blocks: readonly Block[], s
   })
 }
 
-function partsOf(color: string): number[] {
-  return [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
+/** Red, green and blue of #rrggbb, or of #rgb, to which the build shortens it. */
+export function partsOf(color: string): number[] {
+  const long = color.length === 4 ? color.replace(/[^#]/g, '$&$&') : color
+  return [1, 3, 5].map((at) => Number.parseInt(long.slice(at, at + 2), 16))
 }

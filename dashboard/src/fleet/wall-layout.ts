@@ -39,8 +39,9 @@ export interface WallLayout extends Size {
 
 export const headPx = 18
 const cellMax = 84
-const cellMin = 1
-const cellStep = 0.5
+const cellMin = 0.5
+/** Of a cell to the next smaller that is tried. */
+const cellShrink = 0.97
 const gapPx = 14
 const groupsMax = 40
 const groupSizeMin = 3
@@ -72,7 +73,7 @@ function nameGroup(serverId: string): string {
 
 export function layoutWall(groups: readonly Group[], size: Size): WallLayout {
   const aspects = groups.length === 1 ? blockAspects.slice(-1) : blockAspects
-  for (let cell = cellMax; cell > cellMin; cell -= cellStep) {
+  for (let cell = cellMax; cell > cellMin; cell *= cellShrink) {
     for (const aspect of aspects) {
       const layout = place(groups, { cell, aspect }, size.width)
       if (layout.height <= size.height) return layout

@@ -56,7 +56,9 @@ export function registerFleetRoutes(app: FastifyInstance, config: QueryConfig, d
   app.get('/v1/latest', async (request, reply) => {
     chooseFormat(request.headers.accept, answerFormats)
     const question = readLatestQuestion(new Parameters(request.query, latestParameters))
-    const answer = await run(reply, (session) => readLatest(question, { session, config, budget }))
+    const answer = await run(reply, (session) =>
+      readLatest(question, { session, config, budget, nowMs: clock.nowMs() }),
+    )
     metrics.points.inc(answer.values.count.length)
     return send({ request, reply }, answer, { etag: latestEtag, encode: encodeLatest })
   })

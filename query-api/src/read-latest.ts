@@ -14,7 +14,8 @@ import { minuteMs } from '@minutely/schema/limits'
 import { type Aggregation, type SummaryPer, summaryPers } from '@minutely/schema/query-wire'
 import type { SeriesRef } from '@minutely/schema/series-identity'
 import { checkName, labelParameters } from './label-filter.ts'
-import { type FoundRow, tableOf } from './latest-table.ts'
+import { type FoundRow, type Table, tableOf } from './latest-table.ts'
+import type { DictionaryState } from './latest-tables.ts'
 import type { Parameters } from './parameters.ts'
 import { tooManyCells, tooManySeries } from './range-limits.ts'
 import { readAggregations } from './range-question.ts'
@@ -81,14 +82,17 @@ function readGroupBy(parameters: Parameters): string | undefined {
   return name
 }
 
-export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps, 'ring'>): Promise<LatestAnswer> {
+export interface LatestDeps extends Omit<MetricDeps, 'ring'> {
+  readonly nowMs: number
+}
+
+export async function readLatest(question: LatestQuestion, deps: LatestDeps): Promise<LatestAnswer> {
   const { session, config, budget } = deps
   const { minutes, aggregations } = question
   const completeThroughMs = await session.completeThroughMs()
   const endMs = Math.floor(completeThroughMs / minuteMs) * minuteMs
   const startMs = Math.max(0, endMs - minutes * minuteMs)
-  const found = await findRows(question, session, Math.min(config.summarySeriesMax, config.pointsMax))
-  const table = tableOf(found, question)
+  const table = await findTable(question, deps)
   const cellCount = table.servers.length * table.series.length
   if (cellCount > config.pointsMax) throw tooManyCells(table, config.pointsMax)
   const release = budget.take(cellCount)
@@ -109,7 +113,7 @@ export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps
     }
     // Nearly all have the newest minute: the others are looked at only where that is missing.
     const newestMs = Math.max(startMs, endMs - minuteMs)
-    const seriesIds = found.map(({ series_id }) => series_id)
+    const seriesIds = [...table.slotOf.keys()]
     await session.readMinutes({ seriesIds, fromMs: newestMs, toMs: endMs }, take)
     const missing = seriesIds.filter((id) => values.count[table.slotOf.get(id) as number] === 0)
     await session.readMinutes({ seriesIds: missing, fromMs: startMs, toMs: newestMs }, take)
@@ -119,6 +123,22 @@ export async function readLatest(question: LatestQuestion, deps: Omit<MetricDeps
     release()
     throw error
   }
+}
+
+async function findTable(question: LatestQuestion, { session, config, nowMs }: LatestDeps): Promise<Table> {
+  const { selector, query, per, groupBy } = question
+  // Before the series are found: what is added meanwhile is newer than this.
+  const { rows } = await session.client.query<DictionaryState>(
+    `select max(series_id) as "newestSeriesId", pg_postmaster_start_time()::text as "serverStartedAt" from series`,
+  )
+  const state = rows[0]
+  const key = JSON.stringify([selector.metricGlobs, [...selector.labelFilters], query, per, groupBy])
+  const kept = state && session.sealed?.tables.get(key, { state, nowMs })
+  if (kept !== undefined) return kept
+  const found = await findRows(question, session, Math.min(config.summarySeriesMax, config.pointsMax))
+  const table = tableOf(found, question)
+  if (state !== undefined) session.sealed?.tables.put(key, table, { state, nowMs })
+  return table
 }
 
 async function findRows(question: LatestQuestion, session: StoreSession, seriesMax: number): Promise<FoundRow[]> {

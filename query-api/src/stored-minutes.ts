@@ -11,6 +11,7 @@
 import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { type MinuteColumns, minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { minuteMs } from '@minutely/schema/limits'
+import { LatestTables } from './latest-tables.ts'
 import type { QueryMetrics } from './metrics.ts'
 import { type MinuteQuery, type MinuteSink, popCount, readMinutes } from './minute-copy.ts'
 import { type CleanHours, SealedCache } from './sealed-cache.ts'
@@ -28,12 +29,13 @@ import { hourMs } from './time-range.ts'
 export interface SealedStore {
   readonly cache: SealedCache
   readonly lists: SeriesLists
+  readonly tables: LatestTables
   readonly decoder: SealedDecoder
   /** Blocks that a question needed, and how many of them came from Postgres. */
   readonly count: (blocks: { readonly read: number; readonly cached: number }) => void
 }
 
-/** Of the memory: one part in so many is for lists of series. */
+/** Of the memory: one part in so many is for lists of series, another for tables of latest values. */
 const listsShare = 8
 
 /** @returns undefined for 0 bytes: there is none. */
@@ -42,19 +44,20 @@ export function createSealedStore(
   { cacheBytes, sealedBlocks }: Pick<QueryMetrics, 'cacheBytes' | 'sealedBlocks'>,
 ): SealedStore | undefined {
   if (bytesMax === 0) return undefined
-  const used = { blocks: 0, lists: 0 }
+  const used = { blocks: 0, lists: 0, tables: 0 }
   const show = (part: Partial<typeof used>): void => {
     Object.assign(used, part)
-    cacheBytes.set(used.blocks + used.lists)
+    cacheBytes.set(used.blocks + used.lists + used.tables)
   }
   const listBytesMax = Math.floor(bytesMax / listsShare)
   const lists = new SeriesLists(listBytesMax, { bytes: (bytes) => show({ lists: bytes }) })
   return {
-    cache: new SealedCache(bytesMax - listBytesMax, {
+    cache: new SealedCache(bytesMax - 2 * listBytesMax, {
       bytes: (bytes) => show({ blocks: bytes }),
       forgotten: () => lists.clear(),
     }),
     lists,
+    tables: new LatestTables(listBytesMax, { bytes: (bytes) => show({ tables: bytes }) }),
     decoder: new SealedDecoder(),
     count: ({ read, cached }) => {
       sealedBlocks.inc({ source: 'store' }, read)

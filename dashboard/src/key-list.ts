@@ -26,7 +26,7 @@ export const keyGroups: readonly KeyGroup[] = [
     keys: [
       { keys: 's', meaning: 'Silent servers only, or all' },
       { keys: '↑ ↓ ← →', meaning: 'Next server, on the map or in the list; with Shift the map moves' },
-      { keys: '+ − 0', meaning: 'Zoom the map in, out, all the way out' },
+      { keys: '+ − 0', meaning: 'On the map: zoom in, out, all the way out' },
       { keys: 'Enter', meaning: 'Open the server' },
     ],
   },

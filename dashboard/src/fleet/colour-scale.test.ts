@@ -44,6 +44,12 @@ test('of few servers none is an outlier', () => {
   assert.deepEqual(domainOf([1, 2, 90]), { low: 0, high: 90 })
 })
 
+test('few shares are shown as such, and those beyond the whole by their values', () => {
+  assert.deepEqual(domainOf([0.31, 0.35], 1), { low: 0, high: 1 })
+  assert.deepEqual(domainOf([0.9, 1.9], 1), { low: 0.9, high: 1.9 })
+  assert.deepEqual(domainOf(Array(60).fill(0.4), 1), { low: 0, high: 1 })
+})
+
 test('a domain has a length, whatever the values are', () => {
   assert.equal(domainOf([]), undefined)
   assert.deepEqual(domainOf([0, 0]), { low: 0, high: 1 })

@@ -47,12 +47,17 @@ export function levelOf(value: number, { low, high }: Domain): number {
   return Math.round(Math.min(1, Math.max(0, share)) * (levelCount - 1))
 }
 
-/** Of values in ascending order; undefined without any. Its ends are numbers of two or three digits. */
-export function domainOf(sorted: ArrayLike<number>): Domain | undefined {
+/**
+ * Of values in ascending order; undefined without any. Its ends are numbers of two or three digits. Where values are shares of a whole, a
+ * few of them are shown as such: 0 to the whole.
+ */
+export function domainOf(sorted: ArrayLike<number>, whole?: number): Domain | undefined {
   const isMany = sorted.length >= quantileCountMin
   const least = quantile(sorted, isMany ? lowQuantile : 0)
   const most = quantile(sorted, isMany ? highQuantile : 1)
   if (least === undefined || most === undefined) return undefined
+  const isShare = whole !== undefined && least >= 0 && most <= whole
+  if (isShare && (!isMany || least === most)) return { low: 0, high: whole }
   if (least === most) {
     // All the same: in the middle.
     if (least === 0) return { low: 0, high: 1 }

@@ -13,7 +13,7 @@ import { DiskLine } from '../server-list/disk-line.tsx'
 import { FirstSamples } from '../server-list/first-samples.tsx'
 import { OnlyServer } from '../server-list/only-server.tsx'
 import { FleetBody } from './fleet-body.tsx'
-import { retryMs, serversMax } from './fleet-queries.ts'
+import { isPassing, retryMs, serversMax } from './fleet-queries.ts'
 import { FleetToolbar } from './fleet-toolbar.tsx'
 import { type FleetView, readFleetView, writeFleetView } from './fleet-view.ts'
 import { useFleetRows, wallLeadsFrom } from './use-fleet-rows.ts'
@@ -79,8 +79,8 @@ export function FleetPage({ kind }: { kind: 'wall' | 'list' }) {
           onRetry={() => void Promise.all([list.refetch(), latest.refetch()])}
           isRetrying={list.isFetching || latest.isFetching}
         >
-          {asSentence(error.message)} Trying again every {retryMs / 1000} s.
-          {rows !== undefined && (
+          {asSentence(error.message)} {isPassing(error) && `Trying again every ${retryMs / 1000} s.`}
+          {rows !== undefined && isPassing(error) && (
             <strong> What you see is stale: as it was {ago(list.dataUpdatedAt, browserMs)}.</strong>
           )}
         </Notice>
@@ -89,6 +89,12 @@ export function FleetPage({ kind }: { kind: 'wall' | 'list' }) {
         <Notice tone="warn">
           Minutes are complete only until {clock(progress.completeThroughMs)}: Minutely is behind, or has just come
           back. What is newer appears by itself.
+        </Notice>
+      )}
+      {error === null && hasWall && view.metricId !== undefined && latest.data?.servers.length === 0 && (
+        <Notice tone="calm">
+          No server sends <strong>{view.metricId}</strong>
+          {view.labels.length > 0 && <> with {view.labels.join(', ')}</>}. Choose another metric, or other labels.
         </Notice>
       )}
       {list.data?.hasMore === true && (

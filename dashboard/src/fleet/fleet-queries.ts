@@ -4,7 +4,7 @@
  */
 import type { LatestAnswer, ServerEntry } from '@minutely/schema/query-wire'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { readLatest, readMetricList, readMetrics, readServers } from '../api.ts'
+import { ApiFailure, readLatest, readMetricList, readMetrics, readServers } from '../api.ts'
 import { inOrder, type Reading, readAggregation } from './fleet-rows.ts'
 
 /** What the wall shows. */
@@ -36,6 +36,11 @@ export const retryMs = 5_000
 /** A server whose last batch is late still has its value. */
 const minutesBack = 3
 const metricsListed = 200
+
+/** Asking the same again may help. */
+export function isPassing(error: Error): boolean {
+  return !(error instanceof ApiFailure) || error.isPassing
+}
 
 export const fleetKey = ['fleet'] as const
 
@@ -69,7 +74,7 @@ export function useLatest(colouring: Colouring, groupBy: string | undefined) {
     queryKey: [...fleetKey, 'latest', metricId, aggregation, labels, groupBy],
     queryFn: ({ signal }): Promise<LatestAnswer> =>
       readLatest({ metricId, aggregation, labels, groupBy, minutes: minutesBack }, signal),
-    refetchInterval: ({ state }) => (state.error === null ? refreshMs : retryMs),
+    refetchInterval: ({ state }) => (state.error === null ? refreshMs : isPassing(state.error) ? retryMs : false),
   })
 }
 

@@ -3,7 +3,7 @@
  * around them exist. Beside the wall a row is one line; alone it also has the last hour of CPU and memory.
  */
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, useEffect, useRef } from 'react'
+import { type KeyboardEvent, memo, useEffect, useRef } from 'react'
 import { Link } from 'wouter'
 import { dayAndClock, seenText } from '../instant-text.ts'
 import type { Scheme } from '../palette.ts'
@@ -75,6 +75,8 @@ export function RowList(props: RowListProps) {
     else return
     event.preventDefault()
   }
+  const { valueText, domain, scheme, nowMs } = props
+  const shared: Shared = { isWide, valueText, domain, scheme, onCursor, nowMs }
   const items = list.getVirtualItems()
   const shownIds = isWide ? items.flatMap(({ index }) => rows[index]?.server.serverId ?? []) : noIds
   const vitals = useVitalColumns(shownIds, vitalsGate)
@@ -112,7 +114,7 @@ export function RowList(props: RowListProps) {
             return (
               <Row
                 key={row.server.serverId}
-                {...props}
+                {...shared}
                 vitals={vitals}
                 row={row}
                 index={index}
@@ -157,7 +159,9 @@ function Head({ column, text, sort, onSort }: HeadProps) {
   )
 }
 
-interface RowProps extends RowListProps {
+type Shared = Pick<RowListProps, 'isWide' | 'valueText' | 'domain' | 'scheme' | 'onCursor' | 'nowMs'>
+
+interface RowProps extends Shared {
   readonly vitals: VitalColumns
   readonly row: FleetRow
   readonly index: number
@@ -165,7 +169,8 @@ interface RowProps extends RowListProps {
   readonly isCursor: boolean
 }
 
-function Row(props: RowProps) {
+/** Of rows that stay while the list is scrolled none is rendered again. */
+const Row = memo(function Row(props: RowProps) {
   const { row, index, topPx, isCursor, isWide, valueText, domain, scheme, nowMs, onCursor } = props
   const { server, value, isSilent } = row
   const color = value === null || domain === undefined ? undefined : ramps[scheme].colors[levelOf(value, domain)]
@@ -196,4 +201,4 @@ function Row(props: RowProps) {
       </td>
     </tr>
   )
-}
+})

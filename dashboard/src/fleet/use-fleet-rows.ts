@@ -53,7 +53,8 @@ export function useFleetRows(view: FleetView, { browserMs, isList }: { browserMs
     [rows],
   )
   const unit: Unit = aggregation === 'count' ? 'number' : unitOf(colouring.metricId)
-  const current = useMemo(() => domainOf(values), [values])
+  const whole = unit === 'ratio' ? 1 : unit === 'percent' ? 100 : undefined
+  const current = useMemo(() => domainOf(values, whole), [values, whole])
   const question = JSON.stringify([colouring.metricId, colouring.labels, aggregation])
   const isAnswered = latest.data !== undefined && !latest.isPlaceholderData
   const still = useStillDomain(question, isAnswered ? current : undefined)

@@ -2,6 +2,7 @@
  * The wall's colours, one pixel a cell, drawn large later: so a frame costs the same for ten servers and for ten thousand. Silent
  * servers are transparent; what is painted below shows.
  */
+import type { Scheme } from '../palette.ts'
 import { type Domain, levelOf, ramps } from './colour-scale.ts'
 import type { FleetRow } from './fleet-rows.ts'
 import type { Block } from './wall-layout.ts'
@@ -17,7 +18,7 @@ export interface WallColors {
 }
 
 export interface CellStyle {
-  readonly scheme: 'dark' | 'light'
+  readonly scheme: Scheme
   readonly domain: Domain | undefined
   readonly colors: WallColors
   /** Those that the filter leaves out are nearly the ground. */
@@ -71,4 +72,19 @@ export function bitmapsOf(rows: readonly FleetRow[], blocks: readonly Block[], s
 export function partsOf(color: string): number[] {
   const long = color.length === 4 ? color.replace(/[^#]/g, '$&$&') : color
   return [1, 3, 5].map((at) => Number.parseInt(long.slice(at, at + 2), 16))
+}
+
+/** As theme.css has them. `scheme` says when to look again. */
+export function wallColors(_scheme: Scheme): WallColors {
+  const css = getComputedStyle(document.documentElement)
+  const token = (name: string) => css.getPropertyValue(`--m-${name}`).trim()
+  return {
+    panel: token('panel'),
+    raised: token('raised'),
+    line: token('line'),
+    text: token('text'),
+    dim: token('dim'),
+    warn: token('warn'),
+    accent: token('accent'),
+  }
 }

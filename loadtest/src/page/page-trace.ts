@@ -8,6 +8,8 @@ export interface TraceEvent {
   readonly ph: string
   readonly ts: number
   readonly dur?: number
+  /** Of it, on a CPU. */
+  readonly tdur?: number
   readonly pid?: number
   readonly args?: Readonly<Record<string, unknown>>
 }
@@ -19,7 +21,7 @@ export interface Frames {
   readonly gapP50Ms: number
   readonly gapP95Ms: number
   readonly gapMaxMs: number
-  /** Work of the page's own scripts in a frame. */
+  /** CPU time of the page's own scripts in a frame. */
   readonly scriptP50Ms: number
   readonly scriptP95Ms: number
 }
@@ -58,7 +60,7 @@ export function framesBetween(
   const drawn = within.filter(({ name }) => name === 'DrawFrame').map(({ ts }) => ts)
   const gaps = drawn.slice(1).map((ts, index) => (ts - (drawn[index] ?? ts)) / usPerMs)
   const scripts = within.filter(({ name, dur }) => name === 'FireAnimationFrame' && dur !== undefined)
-  const scriptMs = scripts.map(({ dur = 0 }) => dur / usPerMs)
+  const scriptMs = scripts.map(({ dur = 0, tdur }) => (tdur ?? dur) / usPerMs)
   return {
     count: drawn.length,
     perSecond: (drawn.length * 1_000 * usPerMs) / (toUs - fromUs),

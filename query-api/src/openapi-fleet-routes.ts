@@ -133,7 +133,7 @@ export const fleetRoutes: readonly RouteDescription[] = [
         ...rangeQuery,
         by: z.enum(aggregations).optional().describe("Which aggregation of a step is a server's value, default avg"),
         per: z.enum(summaryPers).optional().describe('One value per server (default) or per series'),
-        quantile: quantiles.describe('At most 10; default 0.5 and 0.95'),
+        quantile: quantiles.describe('At most 10; default 0.5 and 0.95; the word none for none, which is the quickest'),
         buckets: z
           .int()
           .min(bucketLimit.min)

@@ -4,13 +4,16 @@
  * the time a question may take.
  *
  * completeThrough is asked first, as in read-range.ts, and each slab is a snapshot of its own: final steps are the same in
- * all but for late data, of which one slab may know and another not. Open minutes are not merged in, as in read-metric.ts.
+ * all but for late data, of which one slab may know and another not. A range that is sealed as a whole is one snapshot (sealed-range.ts). Open minutes are not merged in, as in read-metric.ts.
  */
+import { aggregations } from '@minutely/schema/query-wire'
 import { assertMetricExists, countSeries, type StoredSeries } from './dictionary.ts'
 import { GivenDistribution, NestingDistribution } from './distribution.ts'
 import { assertColumnsFit, assertMinutesFit, tooManySeries } from './range-limits.ts'
 import { type MetricDeps, readMatrix } from './read-metric.ts'
+import { openSealedRange } from './sealed-range.ts'
 import { StepSummary, type Units } from './step-summary.ts'
+import { assertStepHasData } from './step-too-fine.ts'
 import type { SummaryAnswer } from './summary-answer.ts'
 import type { SummaryQuestion } from './summary-question.ts'
 import type { TimeRange } from './time-range.ts'
@@ -21,10 +24,8 @@ const fixedColumns = 12
 export async function readSummary(question: SummaryQuestion, deps: MetricDeps): Promise<SummaryAnswer> {
   const { session, config, budget } = deps
   const { metricId, range, by, quantiles } = question
-  const storedThroughMs = await session.completeThroughMs()
   const seriesMax = Math.min(config.summarySeriesMax, config.pointsMax)
-  const found = await session.findSeries({ ...question, limit: seriesMax + 1 })
-  const rows = found.series
+  const { opened, rows, completeThroughMs } = await findRows(question, seriesMax, deps)
   if (rows.length === 0) await assertMetricExists(session.client, metricId)
   if (rows.length > seriesMax) throw tooManySeries(await countSeries(session.client, question), seriesMax)
   const columnCount = fixedColumns + quantiles.length + Math.max(question.buckets, question.bounds.length)
@@ -40,14 +41,18 @@ export async function readSummary(question: SummaryQuestion, deps: MetricDeps): 
     for (const slab of slabsOf(range, rows.length, config.pointsMax)) {
       const releaseSlab = budget.take(rows.length * slab.stepCount)
       try {
-        summary.fold(await readMatrix(rows, slab, deps), units, (slab.startMs - range.startMs) / range.stepMs)
+        // What is sealed as a whole fits in one slab.
+        const matrix =
+          opened?.matrix(rows, { range: slab, asked: aggregations }) ?? (await readMatrix(rows, slab, deps))
+        if (opened !== undefined) await assertStepHasData(matrix, rows, session)
+        summary.fold(matrix, units, (slab.startMs - range.startMs) / range.stepMs)
       } finally {
         releaseSlab()
       }
     }
     return {
       question,
-      completeThroughMs: Math.min(storedThroughMs, found.completeThroughMs),
+      completeThroughMs,
       matchedSeriesCount: rows.length,
       matchedServerCount: servers.length - 1,
       summary,
@@ -58,6 +63,21 @@ export async function readSummary(question: SummaryQuestion, deps: MetricDeps): 
     releaseAnswer()
     throw error
   }
+}
+
+/** One more than `seriesMax` when there are more. */
+async function findRows(question: SummaryQuestion, seriesMax: number, deps: MetricDeps) {
+  const { metricId, selector, range } = question
+  const { session } = deps
+  const counted = { of: 'metric_id', name: metricId } as const
+  const opened = await openSealedRange({ selector, range, counted, take: seriesMax + 1 }, deps)
+  if (opened !== undefined) {
+    return { opened, rows: opened.matched.slice(0, seriesMax + 1), completeThroughMs: opened.completeThroughMs }
+  }
+  const storedThroughMs = await session.completeThroughMs()
+  const found = await session.findSeries({ ...question, limit: seriesMax + 1 })
+  const completeThroughMs = Math.min(storedThroughMs, found.completeThroughMs)
+  return { opened, rows: found.series, completeThroughMs }
 }
 
 function distributionFor({ range, buckets, bounds }: SummaryQuestion) {

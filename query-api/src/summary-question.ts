@@ -27,7 +27,8 @@ export const quantilesDefault: readonly number[] = [0.5, 0.95]
 export function readSummaryQuestion(metricId: string, asked: Asked): SummaryQuestion {
   const parameters = new Parameters(asked.query, summaryParameters)
   const question = readRangeQuestion(parameters, asked)
-  const quantiles = readQuantiles(parameters)
+  const named = parameters.list('quantile')
+  const isNone = named.length === 1 && named[0] === 'none'
   const bounds = readBounds(parameters)
   if (bounds.length > 0 && parameters.single('buckets') !== undefined) {
     throw invalid('buckets', 'and bounds exclude each other: bounds say how many buckets there are')
@@ -40,7 +41,7 @@ export function readSummaryQuestion(metricId: string, asked: Asked): SummaryQues
     selector: { ...question.selector, metricGlobs: [metricId] },
     by: parameters.word('by', aggregations) ?? 'avg',
     per: parameters.word('per', summaryPers) ?? 'server',
-    quantiles: quantiles.length > 0 ? quantiles : quantilesDefault,
+    quantiles: isNone ? [] : named.length === 0 ? quantilesDefault : readQuantiles(parameters),
     buckets,
     bounds,
   }

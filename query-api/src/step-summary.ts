@@ -10,9 +10,9 @@
  * A server's value is the asked aggregation of all its matching series, merged as steps are; per series, of each alone. What
  * has no sample in a step has no value there. A quantile q of n sorted values is linear between the two at q * (n - 1).
  *
- * Rows are added in their order, whatever order minutes came in, so sums are the same bytes wherever minutes were read from.
+ * Rows are added up in their order, whatever order minutes came in, so sums are the same bytes wherever minutes were read from.
  */
-import { mergeSums } from '@minutely/schema/decimal-sum'
+import { mergeSums, sumRow } from '@minutely/schema/decimal-sum'
 import type { Aggregation } from '@minutely/schema/query-wire'
 import type { Distribution } from './distribution.ts'
 import type { MinuteValues, StepMatrix } from './step-matrix.ts'
@@ -37,8 +37,9 @@ export class StepSummary {
   readonly across: Columns
   /** [quantile][step], NaN = no value. */
   readonly quantiles: readonly Float64Array[]
-  /** Of the step at hand. */
+  /** Of the step at hand, by unit that has a value. */
   #values = new Float64Array(0)
+  #sums = new Float64Array(0)
 
   constructor(stepCount: number, options: SummaryOptions) {
     this.stepCount = stepCount
@@ -50,7 +51,10 @@ export class StepSummary {
 
   /** `firstStep`: where the slab's first step lies in the whole. */
   fold(slab: StepMatrix, units: Units, firstStep: number): void {
-    if (this.#values.length < units.length) this.#values = new Float64Array(units.length)
+    if (this.#values.length < units.length) {
+      this.#values = new Float64Array(units.length)
+      this.#sums = new Float64Array(units.length)
+    }
     for (let step = 0; step < slab.range.stepCount; step++)
       this.#foldStep(slab, units, { step, into: firstStep + step })
   }
@@ -58,24 +62,34 @@ export class StepSummary {
   #foldStep(slab: StepMatrix, units: Units, { step, into }: { step: number; into: number }): void {
     const { stepCount } = slab.range
     const { by, distribution, ranking } = this.options
+    const [values, sums] = [this.#values, this.#sums]
     const unit = { min: 0, max: 0, sum: 0, count: 0 }
-    const single = { min: 0, max: 0, sum: 0, count: 1 }
-    let valueCount = 0
+    let [valueCount, sampleCount] = [0, 0]
+    let [samplesMin, samplesMax, acrossMin, acrossMax] = [Infinity, -Infinity, Infinity, -Infinity]
     for (let at = 0; at + 1 < units.length; at++) {
       unit.count = 0
       for (let row = units[at] as number; row < (units[at + 1] as number); row++)
         mergeSlot(unit, slab, row * stepCount + step)
       if (unit.count === 0) continue
-      this.samples.add(into, unit)
+      if (unit.min < samplesMin) samplesMin = unit.min
+      if (unit.max > samplesMax) samplesMax = unit.max
+      sampleCount += unit.count
       const value = aggregated(unit, by)
-      single.min = single.max = single.sum = value
-      this.across.add(into, single)
+      if (value < acrossMin) acrossMin = value
+      if (value > acrossMax) acrossMax = value
       distribution?.add(into, value)
       ranking?.add(into, at, value)
-      this.#values[valueCount++] = value
+      sums[valueCount] = unit.sum
+      values[valueCount++] = value
+    }
+    if (valueCount > 0) {
+      const sum = sumRow(sums, 0, valueCount)
+      this.samples.put(into, { min: samplesMin, max: samplesMax, sum, count: sampleCount })
+      const across = { min: acrossMin, max: acrossMax, sum: sumRow(values, 0, valueCount), count: valueCount }
+      this.across.put(into, across)
     }
     if (this.quantiles.length === 0) return
-    const sorted = this.#values.subarray(0, valueCount).sort()
+    const sorted = values.subarray(0, valueCount).sort()
     this.options.quantiles.forEach((quantile, index) => {
       const column = this.quantiles[index] as Float64Array
       column[into] = valueCount === 0 ? Number.NaN : quantileOf(sorted, quantile)
@@ -97,15 +111,14 @@ export class Columns {
     this.count = new Float64Array(stepCount)
   }
 
-  add(step: number, { min, max, sum, count }: MinuteValues): void {
-    const before = this.count[step] as number
-    this.min[step] = before === 0 ? min : Math.min(this.min[step] as number, min)
-    this.max[step] = before === 0 ? max : Math.max(this.max[step] as number, max)
-    this.sum[step] = before === 0 ? sum : mergeSums(this.sum[step] as number, sum)
-    this.count[step] = before + count
+  put(step: number, { min, max, sum, count }: MinuteValues): void {
+    this.min[step] = min
+    this.max[step] = max
+    this.sum[step] = sum
+    this.count[step] = count
   }
 
-  /** Null where nothing was added. */
+  /** Null where nothing was put. */
   value(aggregation: Aggregation, step: number): number | null {
     const count = this.count[step] as number
     if (count === 0) return null

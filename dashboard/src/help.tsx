@@ -33,6 +33,10 @@ export function Help({ onClose }: { onClose: () => void }) {
           The filter looks for each word in names and labels; a word with a star, such as <code>system.cpu.*</code>, has
           to match all of a name or of a label's value.
         </li>
+        <li>
+          On the map a hatched server is silent, a plain grey one has no value of this metric. Its colours stay what
+          they mean until you fit or set the scale.
+        </li>
         <li>A gap is a time without samples. Nothing is drawn across it.</li>
         <li>Hatched and dashed is provisional: the minute is still open and its values will change.</li>
         <li>

@@ -31,3 +31,9 @@ export function fallbackOf({ metrics }: MetricListAnswer): string | undefined {
   const ids = metrics.map(({ metricId }) => metricId)
   return fallbacks.find((id) => ids.includes(id)) ?? ids[0]
 }
+
+/** The metric, with the values of the labels that were chosen. */
+export function captionOf({ title, labels, reading }: Colouring): string {
+  if (reading.isRest) return title
+  return [title, ...labels.map((label) => label.slice(label.indexOf(':') + 1))].join(' ')
+}

@@ -1,7 +1,8 @@
 /** The wall with its legend, and the list: two views of the same rows, with one cursor. Bones of the same size while they are on their way. */
 import { Button, useComputedColorScheme } from '@mantine/core'
-import { useCallback, useDeferredValue, useMemo, useReducer, useState } from 'react'
+import { useCallback, useDeferredValue, useMemo, useState } from 'react'
 import { formatValue } from '../unit.ts'
+import { captionOf } from './colourings.ts'
 import { type FleetRow, matchesRow, sortRows } from './fleet-rows.ts'
 import type { FleetView } from './fleet-view.ts'
 import { Legend } from './legend.tsx'
@@ -25,7 +26,6 @@ const none: readonly FleetRow[] = []
 export function FleetBody({ kind, view, fleet, isWide, isStale, onView, onOpen }: FleetBodyProps) {
   const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false })
   const [cursorId, setCursor] = useState<string>()
-  const [, draw] = useReducer((count: number) => count + 1, 0)
   const { unit, domain, nowMs, colouring } = fleet
   const rows = fleet.rows ?? none
   const query = useDeferredValue(view.query.trim())
@@ -42,13 +42,14 @@ export function FleetBody({ kind, view, fleet, isWide, isStale, onView, onOpen }
     (row: FleetRow) => isFiltered && !matchesRow(row, { query, isSilentOnly }),
     [isFiltered, query, isSilentOnly],
   )
-  const shared = { domain, scheme, title: colouring.title, valueText, cursorId, onCursor: setCursor, onOpen, nowMs }
+  const title = captionOf(colouring)
+  const shared = { domain, scheme, title, valueText, cursorId, onCursor: setCursor, onOpen, nowMs }
   return (
     <div className="fleet-body">
       {kind === 'wall' && (
         <section className="fleet-map" aria-label="Map">
           <Legend
-            title={colouring.title}
+            title={title}
             unit={unit}
             domain={domain}
             isFixed={view.domain !== undefined}
@@ -56,10 +57,7 @@ export function FleetBody({ kind, view, fleet, isWide, isStale, onView, onOpen }
             values={fleet.values}
             scheme={scheme}
             onFix={(next) => onView({ domain: next }, true)}
-            onRescale={() => {
-              fleet.rescale()
-              draw()
-            }}
+            onRescale={fleet.rescale}
           />
           {fleet.rows === undefined ? (
             <div className="wall bone" aria-busy="true" />

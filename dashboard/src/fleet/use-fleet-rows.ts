@@ -3,7 +3,7 @@
  * is. While the API is away nobody falls silent: what is known is of the last answer.
  */
 import { useQueryClient } from '@tanstack/react-query'
-import { useMemo, useRef, useState } from 'react'
+import { useMemo, useReducer, useRef, useState } from 'react'
 import { type Unit, unitOf } from '../unit.ts'
 import { useProgress } from '../use-progress.ts'
 import { type Domain, domainOf } from './colour-scale.ts'
@@ -80,6 +80,7 @@ export function useFleetRows(view: FleetView, { browserMs, isList }: { browserMs
 /** The first domain that a question had, until somebody asks for another: colours that shift every minute say nothing. */
 function useStillDomain(question: string, current: Domain | undefined) {
   const kept = useRef<{ question: string; domain: Domain | undefined }>(undefined)
+  const [, draw] = useReducer((count: number) => count + 1, 0)
   if (kept.current?.question !== question || kept.current.domain === undefined) {
     kept.current = { question, domain: current }
   }
@@ -88,6 +89,7 @@ function useStillDomain(question: string, current: Domain | undefined) {
     domain,
     rescale: () => {
       kept.current = { question, domain: current }
+      draw()
     },
   }
 }

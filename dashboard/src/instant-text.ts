@@ -12,6 +12,8 @@ import { minuteMs } from './time-range.ts'
  */
 export type Freshness = 'live' | 'late' | 'stale'
 const liveMsMax = 100_000
+/** Made once: making one takes longer than all else about a row. */
+const days = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })
 const lateMsMax = 190_000
 
 export function freshnessOf(lastSeenMs: number, nowMs: number): Freshness {
@@ -44,7 +46,7 @@ export function clock(instantMs: number): string {
 
 /** Mon 24 Nov */
 export function day(instantMs: number): string {
-  return new Date(instantMs).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })
+  return days.format(instantMs)
 }
 
 /** Mon 24 Nov 14:05, for one instant without context. */

@@ -3,7 +3,7 @@
  * server. While servers are few the list leads. The address holds what is shown (fleet-view.ts).
  */
 import { useDocumentTitle } from '@mantine/hooks'
-import { useMemo, useRef } from 'react'
+import { useCallback, useMemo, useRef } from 'react'
 import { useLocation, useSearch } from 'wouter'
 import { ago, clock } from '../instant-text.ts'
 import { useKeys } from '../keys.ts'
@@ -37,7 +37,7 @@ export function FleetPage({ kind }: { kind: 'wall' | 'list' }) {
     const text = writeFleetView(location.search, change)
     navigate(text === '' ? path : `${path}?${text}`, { replace: !isStep })
   }
-  const open = (serverId: string) => navigate(`/servers/${encodeURIComponent(serverId)}`)
+  const open = useCallback((serverId: string) => navigate(`/servers/${encodeURIComponent(serverId)}`), [navigate])
   useKeys({ '/': () => searchBox.current?.focus(), s: () => show({ isSilentOnly: !view.isSilentOnly }, true) })
 
   const count = list.data?.servers.length

@@ -4,7 +4,6 @@
  */
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, memo, useEffect, useRef } from 'react'
-import { Link } from 'wouter'
 import { dayAndClock, seenText } from '../instant-text.ts'
 import type { Scheme } from '../palette.ts'
 import { useVitalColumns, type VitalColumns } from '../server-list/vitals.ts'
@@ -76,7 +75,7 @@ export function RowList(props: RowListProps) {
     event.preventDefault()
   }
   const { valueText, domain, scheme, nowMs } = props
-  const shared: Shared = { isWide, valueText, domain, scheme, onCursor, nowMs }
+  const shared: Shared = { isWide, valueText, domain, scheme, onCursor, onOpen, nowMs }
   const items = list.getVirtualItems()
   const shownIds = isWide ? items.flatMap(({ index }) => rows[index]?.server.serverId ?? []) : noIds
   const vitals = useVitalColumns(shownIds, vitalsGate)
@@ -159,7 +158,7 @@ function Head({ column, text, sort, onSort }: HeadProps) {
   )
 }
 
-type Shared = Pick<RowListProps, 'isWide' | 'valueText' | 'domain' | 'scheme' | 'onCursor' | 'nowMs'>
+type Shared = Pick<RowListProps, 'isWide' | 'valueText' | 'domain' | 'scheme' | 'onCursor' | 'onOpen' | 'nowMs'>
 
 interface RowProps extends Shared {
   readonly vitals: VitalColumns
@@ -171,7 +170,7 @@ interface RowProps extends Shared {
 
 /** Of rows that stay while the list is scrolled none is rendered again. */
 const Row = memo(function Row(props: RowProps) {
-  const { row, index, topPx, isCursor, isWide, valueText, domain, scheme, nowMs, onCursor } = props
+  const { row, index, topPx, isCursor, isWide, valueText, domain, scheme, nowMs, onCursor, onOpen } = props
   const { server, value, isSilent } = row
   const color = value === null || domain === undefined ? undefined : ramps[scheme].colors[levelOf(value, domain)]
   return (
@@ -187,9 +186,19 @@ const Row = memo(function Row(props: RowProps) {
       onPointerMove={() => !isCursor && onCursor(server.serverId)}
     >
       <th scope="row">
-        <Link href={`/servers/${encodeURIComponent(server.serverId)}`} className="row-link" tabIndex={-1}>
+        <a
+          href={`/servers/${encodeURIComponent(server.serverId)}`}
+          className="row-link"
+          tabIndex={-1}
+          onClick={(event) => {
+            // Another tab or window is the browser's to open.
+            if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+            event.preventDefault()
+            onOpen(server.serverId)
+          }}
+        >
           {server.serverId}
-        </Link>
+        </a>
       </th>
       {isWide && <WideCells server={server} columns={props.vitals} nowMs={nowMs} />}
       <td className="row-number row-value">

@@ -2,8 +2,9 @@
  * The fleet as a sortable list: the wall in words, and for keyboards and screen readers the same data. Only rows in view and some
  * around them exist. Beside the wall a row is one line; alone it also has the last hour of CPU and memory.
  */
+import { useMediaQuery } from '@mantine/hooks'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, memo, useEffect, useRef } from 'react'
+import { type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
 import { dayAndClock, seenText } from '../instant-text.ts'
 import type { Scheme } from '../palette.ts'
 import { useVitalColumns, type VitalColumns } from '../server-list/vitals.ts'
@@ -29,7 +30,8 @@ interface RowListProps {
 }
 
 /** As in fleet.css. */
-const [narrowRowPx, wideRowPx, headPx] = [30, 42, 34]
+const [narrowRowPx, wideRowPx, phoneRowPx, headPx] = [30, 42, 74, 34]
+const phone = '(max-width: 620px)'
 /** Narrow rows more than a screenful on either side: a fast wheel arrives where rows already are. Wide ones ask for vitals. */
 const [narrowOverscan, wideOverscan] = [30, 12]
 const noIds: readonly string[] = []
@@ -37,14 +39,19 @@ const noIds: readonly string[] = []
 export function RowList(props: RowListProps) {
   const { rows, isWide, sort, onSort, title, cursorId, onCursor, onOpen, isStale } = props
   const scroller = useRef<HTMLDivElement>(null)
-  const rowPx = isWide ? wideRowPx : narrowRowPx
+  const isPhone = useMediaQuery(phone, false, { getInitialValueInEffect: false })
+  const rowPx = isWide ? (isPhone ? phoneRowPx : wideRowPx) : narrowRowPx
+  // The same one as long as the rows are: all of them are placed anew for another.
+  const keyOf = useCallback((index: number) => rows[index]?.server.serverId ?? index, [rows])
   const list = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowPx,
     overscan: isWide ? wideOverscan : narrowOverscan,
     scrollMargin: headPx,
-    getItemKey: (index) => rows[index]?.server.serverId ?? index,
+    getItemKey: keyOf,
+    // Its timer may see a jump before the scroll event does, and would then render it a frame too late.
+    useScrollendEvent: true,
   })
   // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are kept until they are said to have changed
   useEffect(() => list.measure(), [rowPx])

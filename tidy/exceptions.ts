@@ -15,6 +15,7 @@ export const ownTime: Exceptions = {
     'waits for another process, in real time, before there is anything to simulate',
   'dashboard/src/now.ts': "a browser's clock",
   'dashboard/src/live-stream.ts': "a browser's timers; its tests mock them",
+  'dashboard/src/metric-page/use-metric-live.ts': "a browser's clock",
   'dashboard/src/server-list/vitals.ts': "a browser's clock",
   'dashboard/src/use-lost-since.ts': "a browser's clock and timers",
   'dashboard/src/use-progress.ts': "a browser's clock and timers",

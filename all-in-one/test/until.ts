@@ -1,7 +1,7 @@
 /** Waits for what a person would wait for, as long as a slow machine needs. */
 import assert from 'node:assert/strict'
 
-const waitMs = 120_000
+const waitMs = 240_000
 const lookEveryMs = 200
 
 export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {

@@ -12,8 +12,9 @@ import type { LiveMinute, LiveStatus } from '@minutely/schema/query-wire'
 
 export type LiveState = 'connecting' | 'connected' | 'reconnecting'
 
-export interface LiveHandlers {
-  readonly onMinute: (minute: LiveMinute) => void
+/** What a minute is depends on the stream: of one server, or of one metric. */
+export interface LiveHandlers<M = LiveMinute> {
+  readonly onMinute: (minute: M) => void
   readonly onStatus: (status: LiveStatus) => void
   readonly onState: (state: LiveState) => void
   readonly onGap: () => void
@@ -35,7 +36,11 @@ export interface LiveDeps {
 const browser: LiveDeps = { createSource: (url) => new EventSource(url), random: Math.random }
 
 /** Returns how to end it. */
-export function openLiveStream(url: string, handlers: LiveHandlers, deps: LiveDeps = browser): () => void {
+export function openLiveStream<M = LiveMinute>(
+  url: string,
+  handlers: LiveHandlers<M>,
+  deps: LiveDeps = browser,
+): () => void {
   let source: EventSource
   let failures = 0
   let wasConnected = false
@@ -70,7 +75,7 @@ export function openLiveStream(url: string, handlers: LiveHandlers, deps: LiveDe
     }
     source.addEventListener('minute', (event) => {
       heard()
-      handlers.onMinute(JSON.parse(event.data) as LiveMinute)
+      handlers.onMinute(JSON.parse(event.data) as M)
     })
     source.addEventListener('status', (event) => {
       heard()

@@ -36,6 +36,17 @@ export function readRanking(question: RankingQuestion, signal: AbortSignal): Pro
   return read(`${pathOf(question)}/series?${params}`, signal)
 }
 
+/** Its closed minutes, with the values of the first servers. */
+export function metricLiveUrl(
+  question: Omit<SummaryQuestion, 'window'> & { order: 'top' | 'bottom'; limit: number },
+): string {
+  const { by, per, order, limit, labels, quantiles } = question
+  const params = new URLSearchParams({ by, per, order, limit: String(limit) })
+  for (const quantile of quantiles) params.append('quantile', String(quantile))
+  for (const label of labels) params.append('label', label)
+  return `${pathOf(question)}/live?${params}`
+}
+
 /** The first series by server id, whatever it has in the window. */
 export function readFirstSeries(
   { metricId, window }: Pick<AcrossQuestion, 'metricId' | 'window'>,

@@ -19,7 +19,7 @@ export function SingleFigures({ line, unit, slot, isLatest, stepMs }: SingleFigu
     <div className="card-lines figures">
       <strong>{formatValue(cell?.avg, unit)}</strong>
       {cell !== undefined && (
-        <span className="dim">
+        <span className="figures-more dim">
           {isLatest && `latest ${stepMs === minuteMs ? 'minute' : stepText(stepMs)}: `}
           min {formatValue(cell.min, unit)} · max {formatValue(cell.max, unit)}
         </span>

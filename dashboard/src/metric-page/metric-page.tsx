@@ -1,11 +1,10 @@
 /**
- * One metric over all servers: how they are spread, who is highest or lowest, and the way to each of them at the same time. Read again
- * when a minute was closed. What is shown is in the address (metric-view.ts, time-range.ts).
+ * One metric over all servers: how they are spread, who is highest or lowest, and the way to each of them at the same time. Closed
+ * minutes arrive by themselves. What is shown is in the address (metric-view.ts, time-range.ts).
  */
 import { useComputedColorScheme } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { useQueryClient } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useAnnotations } from '../annotations/use-annotations.ts'
 import type { Crosshair } from '../chart.tsx'
@@ -19,31 +18,29 @@ import { QueryProblem } from '../query-problem.tsx'
 import { rangeOf } from '../time-range.ts'
 import { unitOf } from '../unit.ts'
 import { useMarks } from '../use-marks.ts'
-import { useProgress, useRefetchWhenLost } from '../use-progress.ts'
+import { useRefetchWhenLost } from '../use-progress.ts'
 import { useView } from '../use-view.ts'
 import { unitBy } from './aggregations.ts'
 import { MetricControls } from './metric-controls.tsx'
 import { MetricHead } from './metric-head.tsx'
-import { metricKeyOf, retryMs, useFacts, useMetric } from './metric-query.ts'
+import { retryMs, useFacts, useMetric } from './metric-query.ts'
 import { facetsOf, type Labels, labelFilters, labelsByDefault, readMetricView } from './metric-view.ts'
 import { RankingPanel } from './ranking-panel.tsx'
 import { spreadOf } from './spread.ts'
 import { SpreadChart } from './spread-chart.tsx'
 import { SpreadLegend } from './spread-legend.tsx'
+import { useMetricLive } from './use-metric-live.ts'
 import { useRankedRows } from './use-ranked-rows.ts'
 import './metric-page.css'
 
 const tickMs = 5_000
-/** An answer that is on its way is waited for, however slow. */
-const unhurried = { cancelRefetch: false } as const
 const noLabels: ReadonlyMap<string, string> = new Map()
 const noLabelSets: readonly Labels[] = []
 
 export function MetricPage({ metricId }: { metricId: string }) {
-  const queries = useQueryClient()
-  const progress = useProgress(() => void queries.invalidateQueries({ queryKey: metricKeyOf(metricId) }, unhurried))
   const clockMs = useNow(tickMs)
-  const nowMs = clockMs + progress.skewMs
+  const [skewMs, setSkewMs] = useState(0)
+  const nowMs = clockMs + skewMs
   const syncKey = `metric:${metricId}`
   const control = useView(nowMs, syncKey)
   const { view, params, stepMsMin } = control
@@ -63,10 +60,18 @@ export function MetricPage({ metricId }: { metricId: string }) {
   )
   const facets = useMemo(() => facetsOf(labelSets, labels), [labelSets, labels])
   const { by, order, n, per } = asked
-  const metric = useMetric(
-    { metricId, view, stepMsMin, nowMs, asked: { by, order, n, per }, labels: labelFilters(labels) },
-    facts.data?.kind === 'known',
-  )
+  const question = {
+    metricId,
+    view,
+    stepMsMin,
+    nowMs,
+    asked: useMemo(() => ({ by, order, n, per }), [by, order, n, per]),
+    labels: useMemo(() => labelFilters(labels), [labels]),
+  }
+  const isKnown = facts.data?.kind === 'known'
+  const metric = useMetric(question, isKnown)
+  const progress = useMetricLive(question, { isKnown, refetch: metric.refetch })
+  useEffect(() => setSkewMs(progress.skewMs), [progress.skewMs])
   const { data } = metric
   useRefetchWhenLost(progress, metric.refetch)
   const unit = unitBy(by, unitOf(metricId))

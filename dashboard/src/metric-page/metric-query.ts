@@ -1,6 +1,6 @@
 /**
- * What a metric's page asks: first what the metric is and which labels its series have, then, whenever a minute was closed, the spread over
- * all servers and the ranks of some. What was final and is different when it is read again is a late correction, and remembered.
+ * What a metric's page asks: first what the metric is and which labels its series have, then the spread over all servers and the ranks of
+ * some, kept current by closed minutes (use-metric-live.ts) and now and then read again. What was final and is different when it is read again is a late correction, and remembered.
  */
 import type { MetricSeriesAnswer, MetricSummaryAnswer } from '@minutely/schema/query-wire'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -54,6 +54,8 @@ export interface MetricData {
   readonly stepMs: number
   readonly completeThroughMs: number
   readonly corrections: Corrections
+  /** How long the answer took: what took long is asked for less often. */
+  readonly tookMs: number
 }
 
 export interface RankedSeries extends Column {
@@ -70,18 +72,24 @@ export interface MetricQuestion {
   readonly labels: readonly string[]
 }
 
-export function metricKeyOf(metricId: string): readonly unknown[] {
-  return ['metric', metricId]
+export function metricKeyOf({ metricId, view, stepMsMin, asked, labels }: MetricQuestion): readonly unknown[] {
+  return ['metric', metricId, view, stepMsMin, asked, labels]
+}
+
+/** Minutes come by themselves; late corrections and new ranks are found by reading again, for a quarter of a percent of the API's time. */
+function rereadAfter(tookMs: number): number {
+  return Math.min(10 * pollMs, Math.max(pollMs, 400 * tookMs))
 }
 
 export function useMetric(question: MetricQuestion, enabled: boolean) {
   const { metricId, view, stepMsMin, nowMs, asked, labels } = question
   const queries = useQueryClient()
-  const queryKey = [...metricKeyOf(metricId), view, stepMsMin, asked, labels]
+  const queryKey = metricKeyOf(question)
   return useQuery({
     queryKey,
     queryFn: async ({ signal }): Promise<MetricData> => {
-      const data = await withFittingStep(view, { nowMs, stepMsMin }, async (window) => {
+      const startedMs = performance.now()
+      const read = await withFittingStep(view, { nowMs, stepMsMin }, async (window) => {
         const common = { metricId, window, labels, by: asked.by }
         const [summary, ranking] = await Promise.all([
           readSummary({ ...common, per: asked.per, quantiles }, signal),
@@ -89,6 +97,7 @@ export function useMetric(question: MetricQuestion, enabled: boolean) {
         ])
         return metricData(summary, ranking)
       })
+      const data = { ...read, tookMs: performance.now() - startedMs }
       const before = queries.getQueryData<MetricData>(queryKey)
       return before === undefined ? data : { ...data, corrections: correctionsOf(before, data) }
     },
@@ -98,12 +107,12 @@ export function useMetric(question: MetricQuestion, enabled: boolean) {
     structuralSharing: false,
     staleTime: pollMs,
     gcTime: pollMs,
-    // Minutes that are closed ask for more; this is for when nobody tells.
-    refetchInterval: ({ state: { error } }) => (error === null ? 2 * pollMs : retryAfter(error, retryMs)),
+    refetchInterval: ({ state: { error, data } }) =>
+      error === null ? rereadAfter(data?.tookMs ?? 0) : retryAfter(error, retryMs),
   })
 }
 
-function metricData(summary: MetricSummaryAnswer, ranking: MetricSeriesAnswer): MetricData {
+export function metricData(summary: MetricSummaryAnswer, ranking: MetricSeriesAnswer): MetricData {
   const { startMs, endMs, stepMs } = summary
   const length = (endMs - startMs) / stepMs
   return {
@@ -120,6 +129,7 @@ function metricData(summary: MetricSummaryAnswer, ranking: MetricSeriesAnswer): 
     // Of two answers the earlier one may have been read before a minute was closed.
     completeThroughMs: Math.min(summary.completeThroughMs, ranking.completeThroughMs),
     corrections: noCorrections,
+    tookMs: 0,
   }
 }
 

@@ -5,6 +5,7 @@
 import { useMemo } from 'react'
 import { Link } from 'wouter'
 import type { LineColor } from '../chart.tsx'
+import { serversMax } from '../compare/compare-view.ts'
 import { lineColor, type Scheme } from '../palette.ts'
 import { type Cell, cellAt, fold } from '../range-columns.ts'
 import type { View } from '../time-range.ts'
@@ -89,6 +90,7 @@ function Row({ row, ...props }: RankingTableProps & { row: RankedRow }) {
           type="checkbox"
           aria-label={`Compare ${serverId}`}
           checked={chosen.has(serverId)}
+          disabled={!chosen.has(serverId) && chosen.size >= serversMax}
           onChange={(event) => onChoose(serverId, event.currentTarget.checked)}
         />
       </td>

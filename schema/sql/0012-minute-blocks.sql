@@ -12,7 +12,9 @@ create table minute_block (
 -- At most 1 KiB: never compressed, never apart.
 alter table minute_block alter column block set storage plain;
 
--- What is there moves over, hour by hour.
+-- What is there moves over, hour by hour. An aggregator of the release before may run still: what it committed behind the hour that is
+-- moved would be dropped, and its position has passed it. So it waits, then finds no table, and what replaces it goes on from there.
+lock table minute in share row exclusive mode;
 do $$
 declare hour record;
 begin

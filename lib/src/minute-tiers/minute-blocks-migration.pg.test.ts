@@ -68,3 +68,27 @@ test('rows of a database from before are the same afterwards, in blocks and in t
     ['minute_block_2027011509', 'minute_block_2027011510'],
   )
 })
+
+test('what an aggregator of the release before commits while rows move is moved, too', async () => {
+  await other.query('create database while_flushing')
+  const options = { name: 'flushing', connectionsMax: 3 }
+  const flushing = createPool({ ...connection, database: 'while_flushing' }, options, { log: silentLog })
+  after(() => flushing.end())
+  await migrate(
+    flushing,
+    readMigrations().filter(({ name }) => name < '0012'),
+  )
+  await flushing.query(
+    `create table minute_2027011509 partition of minute for values from ('2027-01-15 09:00Z') to ('2027-01-15 10:00Z')`,
+  )
+  const flush = await flushing.connect()
+  await flush.query('begin')
+  await flush.query(`insert into minute values (40, 1, '2027-01-15 09:50Z', 1, 2, 2, 2)`)
+  const migrating = migrate(flushing)
+  const waiting = `select from pg_locks where locktype = 'relation' and not granted`
+  while ((await flushing.query(waiting)).rowCount === 0);
+  await flush.query('commit')
+  flush.release()
+  await migrating
+  assert.deepEqual((await flushing.query('select series_id, max from minute')).rows, [{ series_id: 40, max: 2 }])
+})

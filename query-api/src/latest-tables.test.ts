@@ -1,4 +1,4 @@
-/** Tables are kept as long as the dictionary has nothing newer, for a while, within their bytes. */
+/** Tables are kept as long as the dictionary counts as many series, for a while, within their bytes. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Table } from './latest-table.ts'
@@ -10,7 +10,7 @@ const table = (seriesCount: number): Table => ({
   series: [],
   slotOf: new Map(Array.from({ length: seriesCount }, (_, id) => [id, 0])),
 })
-const state = { newestSeriesId: 7, serverStartedAt: 'noon' }
+const state = { seriesCount: 7, serverStartedAt: 'noon' }
 const now = { state, nowMs: 1_000_000 }
 
 it('a table is believed until a series is added, the database starts anew, or it is old', () => {
@@ -20,7 +20,7 @@ it('a table is believed until a series is added, the database starts anew, or it
     [true, { state, nowMs: now.nowMs + 119_000 }],
     [false, { state, nowMs: now.nowMs + 121_000 }],
     [false, { state, nowMs: now.nowMs - 121_000 }],
-    [false, { ...now, state: { ...state, newestSeriesId: 8 } }],
+    [false, { ...now, state: { ...state, seriesCount: 8 } }],
     [false, { ...now, state: { ...state, serverStartedAt: 'one' } }],
   ]
   for (const [isBelieved, then] of later) {

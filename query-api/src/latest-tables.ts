@@ -1,13 +1,16 @@
 /**
  * Tables of latest values (latest-table.ts) as they were laid out, for walls that ask the same every minute: finding ten thousand series in
- * the dictionary takes as long as reading their values. The dictionary only grows, so a table is whole as long as it has no newer series. Of
- * two that are added at one time the one with the lower id may be committed last, so no table is believed for longer than ageMsMax.
+ * the dictionary takes as long as reading their values. Series are added to the dictionary, never changed or deleted, with ids in no order
+ * (aggregator/src/series-ids.ts fills chunks that were begun before): so a table is whole as long as the dictionary counts as many series of
+ * its metrics. Whoever uses a table has to count before, and to count before finding the series of a new one. None is believed for
+ * longer than ageMsMax: rows may have been deleted and added by hand.
  */
 import type { Table } from './latest-table.ts'
 
-/** What the dictionary says of itself, in one probe of an index. */
+/** What the dictionary says of itself, by an index alone. */
 export interface DictionaryState {
-  readonly newestSeriesId: number | null
+  /** Of the metrics that are asked for. */
+  readonly seriesCount: number
   /** When the database server started: what comes after a restart may be a restored database. */
   readonly serverStartedAt: string
 }
@@ -38,8 +41,8 @@ export class LatestTables {
     const kept = this.#tables.get(key)
     if (kept === undefined) return undefined
     this.#tables.delete(key)
-    const { newestSeriesId, serverStartedAt } = kept.state
-    const isWhole = newestSeriesId === state.newestSeriesId && serverStartedAt === state.serverStartedAt
+    const { seriesCount, serverStartedAt } = kept.state
+    const isWhole = seriesCount === state.seriesCount && serverStartedAt === state.serverStartedAt
     if (isWhole && Math.abs(nowMs - kept.keptAtMs) < ageMsMax) {
       this.#tables.set(key, kept)
       return kept.table

@@ -127,11 +127,7 @@ export async function readLatest(question: LatestQuestion, deps: LatestDeps): Pr
 
 async function findTable(question: LatestQuestion, { session, config, nowMs }: LatestDeps): Promise<Table> {
   const { selector, query, per, groupBy } = question
-  // Before the series are found: what is added meanwhile is newer than this.
-  const { rows } = await session.client.query<DictionaryState>(
-    `select max(series_id) as "newestSeriesId", pg_postmaster_start_time()::text as "serverStartedAt" from series`,
-  )
-  const state = rows[0]
+  const state = await readDictionaryState(selector, session)
   const key = JSON.stringify([selector.metricGlobs, [...selector.labelFilters], query, per, groupBy])
   const kept = state && session.sealed?.tables.get(key, { state, nowMs })
   if (kept !== undefined) return kept
@@ -139,6 +135,22 @@ async function findTable(question: LatestQuestion, { session, config, nowMs }: L
   const table = tableOf(found, question)
   if (state !== undefined) session.sealed?.tables.put(key, table, { state, nowMs })
   return table
+}
+
+/** Before the series are found: what is added meanwhile is not counted. Of all labels, so that an index is enough. */
+async function readDictionaryState(
+  { metricGlobs }: SeriesSelector,
+  { client, sealed }: StoreSession,
+): Promise<DictionaryState | undefined> {
+  if (sealed === undefined) return undefined
+  const values: unknown[] = []
+  const where = selectorSql({ metricGlobs, labelFilters: new Map() }, values)
+  const { rows } = await client.query<DictionaryState>(
+    `select count(*)::integer as "seriesCount", pg_postmaster_start_time()::text as "serverStartedAt"
+     from series where ${where}`,
+    values,
+  )
+  return rows[0]
 }
 
 async function findRows(question: LatestQuestion, session: StoreSession, seriesMax: number): Promise<FoundRow[]> {

@@ -65,7 +65,7 @@ export interface Stored {
   readonly mergedRows: number
   /** Samples added to minutes that were closed before. */
   readonly lateSamples: number
-  /** Minutes of which the store may have more than was given: those that went through the merge. */
+  /** Minutes of which the store may have more than was given: some of their series had something of them before. */
   readonly merged: ReadonlySet<ClosedMinute>
   readonly version: ProgressVersion
   /** What the ring is to learn. */

@@ -46,6 +46,8 @@ export interface StoredRows {
   readonly newSeconds: number
   /** Of chunks that were there, or may have been sealed. */
   readonly mergedRows: number
+  /** Some of these series had something of this minute; the others of their chunks do not count. */
+  readonly hadSome: boolean
   /** The rows as they are in the store now. */
   readonly stored: RolledMinute
 }
@@ -79,16 +81,19 @@ export async function storeRows(
       }
     }
   }
-  if (present.length === 0) return { newSeconds, mergedRows: 0, stored: rows.rolled }
+  if (present.length === 0) return { newSeconds, mergedRows: 0, hadSome: false, stored: rows.rolled }
   await beforeMerge?.()
   const stored = copyOf(rows.rolled)
   let mergedRows = 0
+  let hadSome = false
   for (let from = 0; from < present.length; from += chunksPerMergeMax) {
     const some = present.slice(from, from + chunksPerMergeMax)
-    newSeconds += await mergeChunks(some, { client, rows, source, stored })
+    const merged = await mergeChunks(some, { client, rows, source, stored })
+    newSeconds += merged.newSeconds
+    hadSome ||= merged.hadSome
     for (const chunk of some) mergedRows += chunk.rows.length
   }
-  return { newSeconds, mergedRows, stored }
+  return { newSeconds, mergedRows, hadSome, stored }
 }
 
 interface Merging {
@@ -99,14 +104,17 @@ interface Merging {
   readonly stored: RolledMinute
 }
 
-/** @returns how many seconds were new. */
-async function mergeChunks(all: readonly RowChunk[], merging: Merging): Promise<number> {
+async function mergeChunks(
+  all: readonly RowChunk[],
+  merging: Merging,
+): Promise<Pick<StoredRows, 'newSeconds' | 'hadSome'>> {
   const { client, rows, source } = merging
   const { minuteMs } = rows
   const ids = source.maybeSealed ? all.flatMap((chunk) => chunk.rows.map((row) => rows.seriesIds[row] as number)) : []
   const sealed = await readSealedMinutes(client, minuteMs, ids)
   let pending = all
   let newSeconds = 0
+  let hadSome = false
   for (let round = 0; pending.length > 0; round++) {
     assert(round < roundsMax, `BUG: ${pending.length} minute blocks could neither be inserted nor locked`)
     const existing = await lockBlocks(client, minuteMs, pending)
@@ -116,7 +124,8 @@ async function mergeChunks(all: readonly RowChunk[], merging: Merging): Promise<
       const key = chunkKey(chunk)
       const hot = existing.get(key)
       const merged = mergeChunk(chunk, hot, { merging, sealed })
-      if (merged === undefined) continue
+      hadSome ||= merged.hadSome
+      if (merged.newSeconds === 0) continue
       gained.set(key, merged.newSeconds)
       ;(hot === undefined ? inserts : updates).push(blockOfMinutes(chunk, merged.minutes))
     }
@@ -127,27 +136,29 @@ async function mergeChunks(all: readonly RowChunk[], merging: Merging): Promise<
     const missed = new Set(inserts.map(chunkKey).filter((key) => !inserted.has(key)))
     pending = pending.filter((chunk) => missed.has(chunkKey(chunk)))
   }
-  return newSeconds
+  return { newSeconds, hadSome }
 }
 
 interface MergedChunk {
   /** By slot: all that the block is to have. */
   readonly minutes: ReadonlyMap<number, StoredMinute>
   readonly newSeconds: number
+  readonly hadSome: boolean
 }
 
-/** @returns undefined when nothing is new. */
 function mergeChunk(
   { rows: chunkRows }: RowChunk,
   hot: ReadonlyMap<number, StoredMinute> | undefined,
   { merging, sealed }: { readonly merging: Merging; readonly sealed: ReadonlyMap<number, StoredMinute> },
-): MergedChunk | undefined {
+): MergedChunk {
   const { rows, source, stored } = merging
   const minutes = new Map(hot)
   let newSeconds = 0
+  let hadSome = false
   for (const row of chunkRows) {
     const seriesId = rows.seriesIds[row] as number
     const before = hot?.get(slotOf(seriesId)) ?? sealed.get(seriesId)
+    hadSome ||= before !== undefined
     const incoming = rowMinute(rows.rolled, row)
     const cells = source.values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute)
     const whole = before === undefined ? incoming : mergeRow(before, incoming, cells)
@@ -156,7 +167,7 @@ function mergeChunk(
     newSeconds += countOf(whole) - (before === undefined ? 0 : countOf(before))
     minutes.set(slotOf(seriesId), whole)
   }
-  return newSeconds === 0 ? undefined : { minutes, newSeconds }
+  return { minutes, newSeconds, hadSome }
 }
 
 const countOf = ({ low, high }: StoredMinute): number => bitCount(low) + bitCount(high)

@@ -95,6 +95,19 @@ test('storing the same again changes nothing and says so', async () => {
   assert.deepEqual(await storedTable(pool), modelOf({ startMs: baseMs, rows }))
 })
 
+test('a block that only has other series of its chunk is written anew, and the minute is as it was given', async () => {
+  const { pool } = await createTestDatabase()
+  const store = new Store(pool)
+  await store.store(baseMs, [{ name: 'a', values: ramp(20) }])
+  const beside = await store.store(baseMs, [{ name: 'b', values: ramp(30) }])
+  assert.deepEqual([beside.mergedRows, beside.merged.size], [1, 0])
+  const both = await store.store(baseMs, [
+    { name: 'a', values: ramp(40) },
+    { name: 'c', values: ramp(40) },
+  ])
+  assert.equal(both.merged.size, 1, 'of one of them there was something')
+})
+
 test('a clash of one row merges its minute, and others of the same flush are copied', async () => {
   const { pool } = await createTestDatabase()
   const first = { startMs: baseMs, rows: [{ name: 'a', values: ramp(20) }] }

@@ -37,7 +37,9 @@ export class ClosedMinutes {
         continue
       }
       const askingAtMs = Date.now()
-      const nowThroughMs = await this.#completeThroughMs()
+      // No answer on a machine that is overcommitted: asked again, and what was closed meanwhile counts from the last answer.
+      const nowThroughMs = await this.#completeThroughMs().catch(() => undefined)
+      if (nowThroughMs === undefined) continue
       for (let atMs = throughMs; atMs < nowThroughMs; atMs += minuteMs) this.closedAtMs.set(atMs, askedAtMs)
       throughMs = Math.max(throughMs, nowThroughMs)
       askedAtMs = askingAtMs

@@ -45,7 +45,8 @@ export function startCrowd(asked: {
       return state
     },
     stop: async () => {
-      if (child.exitCode !== null) return
+      // Ended by a signal it has no exit code; waiting for its end once more would take for ever.
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
       await ended

@@ -31,7 +31,8 @@ export function startSender(asked: {
       return taken
     },
     stop: async () => {
-      if (child.exitCode !== null) return
+      // Ended by a signal it has no exit code; waiting for its end once more would take for ever.
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
       await ended

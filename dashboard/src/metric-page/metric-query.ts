@@ -17,6 +17,8 @@ import type { Labels, MetricView } from './metric-view.ts'
 export const quantiles = [0.05, 0.25, 0.5, 0.75, 0.95] as const
 export const retryMs = 5_000
 const pollMs = 60_000
+/** Less than a minute, so that each minute may find it due. */
+const rereadMsMin = 45_000
 const listedMax = 1000
 
 export type MetricFacts =
@@ -77,8 +79,8 @@ export function metricKeyOf({ metricId, view, stepMsMin, asked, labels }: Metric
 }
 
 /** Minutes come by themselves; late corrections and new ranks are found by reading again, for a quarter of a percent of the API's time. */
-function rereadAfter(tookMs: number): number {
-  return Math.min(10 * pollMs, Math.max(pollMs, 400 * tookMs))
+export function rereadAfter(tookMs: number): number {
+  return Math.min(10 * pollMs, Math.max(rereadMsMin, 400 * tookMs))
 }
 
 export function useMetric(question: MetricQuestion, enabled: boolean) {
@@ -107,8 +109,8 @@ export function useMetric(question: MetricQuestion, enabled: boolean) {
     structuralSharing: false,
     staleTime: pollMs,
     gcTime: pollMs,
-    refetchInterval: ({ state: { error, data } }) =>
-      error === null ? rereadAfter(data?.tookMs ?? 0) : retryAfter(error, retryMs),
+    // Each minute that comes starts it anew: it is for when none comes. use-metric-live.ts reads again otherwise.
+    refetchInterval: ({ state: { error } }) => (error === null ? 2 * pollMs : retryAfter(error, retryMs)),
   })
 }
 

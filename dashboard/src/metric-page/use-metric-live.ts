@@ -15,7 +15,14 @@ import { minuteMs, windowOf } from '../time-range.ts'
 import { useLostSince } from '../use-lost-since.ts'
 import type { Progress } from '../use-progress.ts'
 import { foldMinute, withRead } from './metric-minutes.ts'
-import { type MetricData, type MetricQuestion, metricKeyOf, quantiles, type RankedSeries } from './metric-query.ts'
+import {
+  type MetricData,
+  type MetricQuestion,
+  metricKeyOf,
+  quantiles,
+  type RankedSeries,
+  rereadAfter,
+} from './metric-query.ts'
 
 /** As many as the API names. */
 const rankedMax = 100
@@ -57,9 +64,10 @@ export function useMetricLive(question: MetricQuestion, { isKnown, refetch }: Me
       // What could not be read is there when the range is read again.
       await Promise.allSettled(tasks)
       if (signal.aborted) return
-      queries.setQueryData<MetricData>(metricKeyOf(latest.current.question), (data) =>
-        data === undefined ? undefined : withRead(data, read),
-      )
+      const queryKey = metricKeyOf(latest.current.question)
+      const query = queries.getQueryState<MetricData>(queryKey)
+      if (query?.data === undefined) return
+      queries.setQueryData(queryKey, withRead(query.data, read), { updatedAt: query.dataUpdatedAt })
     }
     const onMinute = (minute: LiveMetricMinute) => {
       const { view, stepMsMin, nowMs } = latest.current.question
@@ -69,7 +77,8 @@ export function useMetricLive(question: MetricQuestion, { isKnown, refetch }: Me
       if (query?.data === undefined) return
       const window = windowOf(view, Math.max(nowMs, minute.minuteMs + minuteMs), stepMsMin)
       const verdict = foldMinute(query.data, minute, { window, by, rankedMax })
-      if (verdict.kind === 'behind') readAgain()
+      const isDue = Date.now() - query.dataUpdatedAt >= rereadAfter(query.data.tookMs)
+      if (verdict.kind === 'behind' || isDue) readAgain()
       if (verdict.kind !== 'folded') return
       queries.setQueryData(queryKey, verdict.data, { updatedAt: query.dataUpdatedAt })
       if (verdict.missing.length > 0) void readMissing(verdict.missing, minute.minuteMs)

@@ -78,9 +78,9 @@ export function metricKeyOf({ metricId, view, stepMsMin, asked, labels }: Metric
   return ['metric', metricId, view, stepMsMin, asked, labels]
 }
 
-/** Minutes come by themselves; late corrections and new ranks are found by reading again, for a quarter of a percent of the API's time. */
+/** Minutes come by themselves; late corrections and new ranks are found by reading again, for half a percent of the API's time. */
 export function rereadAfter(tookMs: number): number {
-  return Math.min(10 * pollMs, Math.max(rereadMsMin, 400 * tookMs))
+  return Math.min(10 * pollMs, Math.max(rereadMsMin, 200 * tookMs))
 }
 
 export function useMetric(question: MetricQuestion, enabled: boolean) {

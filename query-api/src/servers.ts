@@ -12,6 +12,7 @@ import type { PoolClient } from '@minutely/lib/postgres/pool'
 import { minutesPerHour } from '@minutely/schema/hour-block/minute-columns'
 import { ownServerPrefix } from '@minutely/schema/ingest-names'
 import { minuteMs, serverIdPattern } from '@minutely/schema/limits'
+import { chunkBits } from '@minutely/schema/minute-block/minute-block'
 import type { MetricEntry, MetricsAnswer, ServersAnswer } from '@minutely/schema/query-wire'
 import { assertServerExists, compareSeries, condition, orderedLabels } from './dictionary.ts'
 import { labelParameters } from './label-filter.ts'
@@ -131,32 +132,39 @@ export async function listMetrics(
 }
 
 /**
- * The newest minute of each series: one step back from the end of the primary key. A key has a leaf per partition (an
- * hour), so a series that is alive is looked for in the last two hours only, where it takes one index probe; the few that
- * are not are then looked for everywhere, newest partition first, and after that in the blocks: what is packed and dropped in between
- * is then found there.
+ * The newest minute of each series. One that is alive is in one of the last blocks of its chunk, where it takes a probe of the index or
+ * two. The blocks of a chunk say nothing of a series that is not, until all of them were looked at: two hours of them, once for all
+ * such series of a chunk. After the hot minutes come the sealed ones: what is packed and dropped in between is then found there.
  */
 export async function newestMinutes(client: PoolClient, seriesIds: readonly number[]): Promise<Map<number, number>> {
   const newestMs = new Map<number, number>()
-  const lookFor = async (missing: readonly number[], bound: string): Promise<void> => {
-    if (missing.length === 0) return
-    const { rows } = await client.query<{ series_id: number; minute_at: Date }>(
-      `select wanted.series_id, newest.minute_at from unnest($1::integer[]) as wanted (series_id)
-       cross join lateral (
-         select minute_at from minute_block where ${hasSeries('wanted.series_id')} and ${bound} order by minute_at desc limit 1
-       ) as newest`,
-      [missing],
-    )
+  const lookFor = async (wanted: readonly number[], sql: string): Promise<void> => {
+    if (wanted.length === 0) return
+    const { rows } = await client.query<{ series_id: number; minute_at: Date }>(sql, [wanted])
     for (const row of rows) newestMs.set(row.series_id, row.minute_at.getTime())
   }
-  await lookFor(seriesIds, "minute_at >= date_trunc('hour', now()) - interval '1 hour'")
+  await lookFor(seriesIds, newestBlocksSql)
   const missing = seriesIds.filter((id) => !newestMs.has(id))
-  await lookFor(missing, 'true')
+  await lookFor(missing, hotMinutesSql)
   if (missing.length > 0) await lookInBlocks(client, missing, newestMs)
   const stillMissing = missing.filter((id) => !newestMs.has(id))
   if (stillMissing.length > 0) await lookInDays(client, stillMissing, newestMs)
   return newestMs
 }
+
+const newestBlocksSql = `select wanted.series_id, newest.minute_at from unnest($1::integer[]) as wanted (series_id)
+  cross join lateral (
+    select minute_at from minute_block
+    where ${hasSeries('wanted.series_id')} and minute_at >= now() - interval '5 minutes' order by minute_at desc limit 1
+  ) as newest`
+
+const hotMinutesSql = `select newest.series_id, newest.minute_at
+  from (select series_id >> ${chunkBits} as chunk, array_agg(series_id) as series_ids
+    from unnest($1::integer[]) as series_id group by 1) as wanted
+  cross join lateral (
+    select series_id, max(minute_at) as minute_at from unnest(series_ids) as series_id
+    join minute_block on minute_block.chunk = wanted.chunk and ${hasSeries('series_id')} group by series_id
+  ) as newest`
 
 /** Late data may have left a hot minute that is older than the newest block. */
 async function lookInBlocks(

@@ -46,8 +46,8 @@ export interface StoredRows {
   readonly newSeconds: number
   /** Of chunks that were there, or may have been sealed. */
   readonly mergedRows: number
-  /** Some of these series had something of this minute; the others of their chunks do not count. */
-  readonly hadSome: boolean
+  /** Of some row there may have been a state before: other series of its chunk are none. */
+  readonly hadStates: boolean
   /** The rows as they are in the store now. */
   readonly stored: RolledMinute
 }
@@ -81,19 +81,19 @@ export async function storeRows(
       }
     }
   }
-  if (present.length === 0) return { newSeconds, mergedRows: 0, hadSome: false, stored: rows.rolled }
+  if (present.length === 0) return { newSeconds, mergedRows: 0, hadStates: false, stored: rows.rolled }
   await beforeMerge?.()
   const stored = copyOf(rows.rolled)
   let mergedRows = 0
-  let hadSome = false
+  let hadStates = source.maybeSealed
   for (let from = 0; from < present.length; from += chunksPerMergeMax) {
     const some = present.slice(from, from + chunksPerMergeMax)
     const merged = await mergeChunks(some, { client, rows, source, stored })
     newSeconds += merged.newSeconds
-    hadSome ||= merged.hadSome
+    hadStates ||= merged.hadStates
     for (const chunk of some) mergedRows += chunk.rows.length
   }
-  return { newSeconds, mergedRows, hadSome, stored }
+  return { newSeconds, mergedRows, hadStates, stored }
 }
 
 interface Merging {
@@ -107,14 +107,13 @@ interface Merging {
 async function mergeChunks(
   all: readonly RowChunk[],
   merging: Merging,
-): Promise<Pick<StoredRows, 'newSeconds' | 'hadSome'>> {
+): Promise<Pick<StoredRows, 'newSeconds' | 'hadStates'>> {
   const { client, rows, source } = merging
   const { minuteMs } = rows
   const ids = source.maybeSealed ? all.flatMap((chunk) => chunk.rows.map((row) => rows.seriesIds[row] as number)) : []
   const sealed = await readSealedMinutes(client, minuteMs, ids)
   let pending = all
-  let newSeconds = 0
-  let hadSome = false
+  let [newSeconds, hadStates] = [0, false]
   for (let round = 0; pending.length > 0; round++) {
     assert(round < roundsMax, `BUG: ${pending.length} minute blocks could neither be inserted nor locked`)
     const existing = await lockBlocks(client, minuteMs, pending)
@@ -124,7 +123,7 @@ async function mergeChunks(
       const key = chunkKey(chunk)
       const hot = existing.get(key)
       const merged = mergeChunk(chunk, hot, { merging, sealed })
-      hadSome ||= merged.hadSome
+      hadStates ||= merged.hadStates
       if (merged.newSeconds === 0) continue
       gained.set(key, merged.newSeconds)
       ;(hot === undefined ? inserts : updates).push(blockOfMinutes(chunk, merged.minutes))
@@ -136,14 +135,15 @@ async function mergeChunks(
     const missed = new Set(inserts.map(chunkKey).filter((key) => !inserted.has(key)))
     pending = pending.filter((chunk) => missed.has(chunkKey(chunk)))
   }
-  return { newSeconds, hadSome }
+  return { newSeconds, hadStates }
 }
 
 interface MergedChunk {
   /** By slot: all that the block is to have. */
   readonly minutes: ReadonlyMap<number, StoredMinute>
+  /** 0: nothing is to be written. */
   readonly newSeconds: number
-  readonly hadSome: boolean
+  readonly hadStates: boolean
 }
 
 function mergeChunk(
@@ -153,12 +153,11 @@ function mergeChunk(
 ): MergedChunk {
   const { rows, source, stored } = merging
   const minutes = new Map(hot)
-  let newSeconds = 0
-  let hadSome = false
+  let [newSeconds, hadStates] = [0, false]
   for (const row of chunkRows) {
     const seriesId = rows.seriesIds[row] as number
     const before = hot?.get(slotOf(seriesId)) ?? sealed.get(seriesId)
-    hadSome ||= before !== undefined
+    hadStates ||= before !== undefined
     const incoming = rowMinute(rows.rolled, row)
     const cells = source.values.subarray(row * secondsPerMinute, (row + 1) * secondsPerMinute)
     const whole = before === undefined ? incoming : mergeRow(before, incoming, cells)
@@ -167,7 +166,7 @@ function mergeChunk(
     newSeconds += countOf(whole) - (before === undefined ? 0 : countOf(before))
     minutes.set(slotOf(seriesId), whole)
   }
-  return { minutes, newSeconds, hadSome }
+  return { minutes, newSeconds, hadStates }
 }
 
 const countOf = ({ low, high }: StoredMinute): number => bitCount(low) + bitCount(high)

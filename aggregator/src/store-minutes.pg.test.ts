@@ -126,6 +126,27 @@ test('a clash of one row merges its minute, and others of the same flush are cop
   assert.deepEqual(await storedTable(pool), modelOf(first, second))
 })
 
+test('series of another partition in the same block are no older state of ours: viewers are told, and the ring is not void without Redis', async () => {
+  const { pool } = await createTestDatabase()
+  const [one, other] = [new Store(pool), new Store(pool, 1)]
+  const [a, b] = [
+    { name: 'a', values: ramp(20) },
+    { name: 'b', values: ramp(20, 100) },
+  ] as const
+  // As in a database from before there were chunks: ids side by side.
+  await one.store(baseMs - 10 * minuteMs, [a, b])
+  assert.equal((await one.store(baseMs, [a])).merged.size, 0)
+  const shared = await other.store(baseMs, [b])
+  assert.deepEqual([shared.mergedRows, shared.merged.size], [1, 0])
+  const again = await other.store(baseMs, [{ name: 'b', values: ramp(60, 100) }])
+  assert.deepEqual([again.mergedRows, again.merged.size], [1, 1])
+  const parts = [
+    { startMs: baseMs - 10 * minuteMs, rows: [a, b] },
+    { startMs: baseMs, rows: [a, { name: 'b', values: ramp(60, 100) }] },
+  ]
+  assert.deepEqual(await storedTable(pool), modelOf(...parts))
+})
+
 test('more rows than one statement takes are merged', async () => {
   const { pool } = await createTestDatabase()
   const rowsAt = (from: number) =>

@@ -66,23 +66,22 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
       // Before any row is read or written, so that what the ring learns is not older than the ring (recent-ring.ts).
       const push = new RingPushBuilder(await readRingIdentity(client), flush.closedThroughMs)
       const counts = { rows: 0, mergedRows: 0, lateSamples: 0 }
-      const merging = new Set<ClosedMinute>()
       const merged = new Set<ClosedMinute>()
+      let holdsRing = false
       for (const { minute, rows, tags } of prepared) {
         counts.rows += minute.rowCount
         const maybeSealed = sealedHours.has(hourOf(rows.minuteMs))
         const beforeMerge = async (): Promise<void> => {
-          if (merging.size === 0) push.identity = await readRingIdentity(client, 'share')
-          merging.add(minute)
+          if (!holdsRing) push.identity = await readRingIdentity(client, 'share')
+          holdsRing = true
         }
-        // The ring may have an older state of a minute that was closed before.
         if (minute.reopened) await beforeMerge()
         const source = { values: minute.values, maybeSealed }
-        const { newSeconds, mergedRows, hadSome, stored } = await storeRows(client, rows, source, { beforeMerge })
+        const { newSeconds, mergedRows, hadStates, stored } = await storeRows(client, rows, source, { beforeMerge })
         counts.mergedRows += mergedRows
-        // Blocks that only had other series have nothing more of this minute than was given: viewers may be shown it.
-        if (hadSome || minute.reopened) merged.add(minute)
-        if (merging.has(minute)) push.addMerged({ ...rows, rolled: stored }, tags)
+        // The ring may have an older state of what was there, and of a minute that was closed before.
+        if (minute.reopened || hadStates) merged.add(minute)
+        if (merged.has(minute)) push.addMerged({ ...rows, rolled: stored }, tags)
         else push.addCopied(rows, tags)
         if (minute.late) counts.lateSamples += newSeconds
       }

@@ -29,15 +29,18 @@ export class SeriesIds {
   /** An id for each owner named, in order. */
   async take(owners: readonly string[]): Promise<number[]> {
     const spare = await this.#reserve(owners)
-    return owners.map((owner) => {
+    const ids: number[] = []
+    for (const owner of owners) {
       let open = this.#open.get(owner)
       if (open === undefined || open.nextId === open.endId) {
-        const first = firstIdOf(spare.pop() as number)
+        // While we waited another may have taken what was left of it, or all were forgotten.
+        const first = firstIdOf(spare.pop() ?? ((await this.#newChunks(1))[0] as number))
         open = { nextId: first, endId: first + seriesPerChunk }
         this.#open.set(owner, open)
       }
-      return open.nextId++
-    })
+      ids.push(open.nextId++)
+    }
+    return ids
   }
 
   /** @returns as many chunks as they will need, the next one last. */
@@ -51,11 +54,14 @@ export class SeriesIds {
       const left = open === undefined ? 0 : open.endId - open.nextId
       chunks += Math.ceil(Math.max(0, count - left) / seriesPerChunk)
     }
-    if (chunks === 0) return []
+    return chunks === 0 ? [] : (await this.#newChunks(chunks)).reverse()
+  }
+
+  async #newChunks(count: number): Promise<number[]> {
     const { rows } = await this.#pool.query<{ chunk: number }>(
       "select nextval('series_chunk')::integer as chunk from generate_series(1, $1)",
-      [chunks],
+      [count],
     )
-    return rows.map(({ chunk }) => chunk).reverse()
+    return rows.map(({ chunk }) => chunk)
   }
 }

@@ -58,8 +58,8 @@ create view minute with (security_invoker = true) as
   from minute_block cross join lateral generate_series(0, octet_length(block) / 32 - 1) as record
   where layout = 1 and minute_word(block, record * 32) <> 0;
 
--- Chunks for new series (aggregator/src/series-ids.ts), after those that have any.
-create sequence series_chunk as integer;
+-- Chunks for new series (aggregator/src/series-ids.ts), after those that have any, as far as an id of 31 bits reaches.
+create sequence series_chunk as integer maxvalue 67108863;
 select setval('series_chunk', coalesce(max(series_id) >> 5, 0) + 1, false) from series;
 
 grant select on minute_block, minute to minutely_query;

@@ -65,9 +65,10 @@ test('rows in any order become chunks in order, of one tenant each, and come bac
         tenantIds: idsOf(...list.map(({ tenantId }) => tenantId)),
       }
       const chunks = chunksOf(rows)
+      const places = chunks.map(({ chunk, tenantId }) => [chunk, tenantId] as const)
       assert.deepEqual(
-        chunks.map(({ chunk }) => chunk),
-        chunks.map(({ chunk }) => chunk).toSorted((a, b) => a - b),
+        places,
+        places.toSorted(([a, aTenant], [b, bTenant]) => a - b || aTenant - bTenant),
       )
       const found = chunks.flatMap((chunk) => {
         const block = blockOfRows(chunk, rows)

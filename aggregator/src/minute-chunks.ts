@@ -44,7 +44,7 @@ export interface ChunkBlock {
   readonly bytes: Buffer
 }
 
-/** In the order in which everybody writes them. */
+/** In the order in which everybody writes and locks them, or two that share chunks would wait for each other. */
 export function chunksOf({ seriesIds, tenantIds }: Pick<MinuteRows, 'seriesIds' | 'tenantIds'>): RowChunk[] {
   const order = Array.from(seriesIds.keys())
   if (!isSorted(seriesIds)) order.sort((a, b) => (seriesIds[a] as number) - (seriesIds[b] as number))
@@ -60,7 +60,7 @@ export function chunksOf({ seriesIds, tenantIds }: Pick<MinuteRows, 'seriesIds' 
     if (known === undefined) chunks.push({ chunk, tenantId, rows: [row] })
     else known.rows.push(row)
   }
-  return chunks
+  return chunks.sort((a, b) => a.chunk - b.chunk || a.tenantId - b.tenantId)
 }
 
 function isSorted(ids: Int32Array): boolean {

@@ -123,6 +123,30 @@ describe('ingest health', () => {
     stream.close()
   })
 
+  it('is answered however many hosts and collectors there were before', async () => {
+    const small = await createTestApi({ pointsMax: 1_000 })
+    const rejected = { outcome: 'rejected', reason: 'time-too-old', source: 'c-1' }
+    const add = (host: string, minute: number) =>
+      insertSeries(
+        small.pool,
+        { serverId: ingestServerId, metricId: ingestMetrics.samples, labels: { ...rejected, host } },
+        [{ atMs: at(minute), values: [1] }],
+      )
+    for (let n = 0; n < 300; n++) await add(`gone-${n}`, 10)
+    await add('web-1', 57)
+    await setCompleteThrough(small.pool, at(59))
+    const response = await small.get(`/v1/ingest?from=${at(55)}&to=${at(59)}&stepMs=60000`)
+    assert.equal(response.status, 200, await response.clone().text())
+    const { hosts, rejected: reasons } = ingestAnswer.parse(await response.json())
+    assert.deepEqual(
+      hosts.map(({ host }) => host),
+      ['web-1'],
+    )
+    assert.deepEqual(reasons, [{ reason: 'time-too-old', total: 1, counts: [null, null, 1, null] }])
+    const all = await small.get(`/v1/ingest?from=${at(9)}&to=${at(59)}&stepMs=60000`)
+    assert.equal(all.status, 422)
+  })
+
   it('refuses what it has no parameter for', async () => {
     for (const query of ['?metricId=m', '?stepMs=1', '?from=now&to=-1h']) {
       assert.equal((await api.get(`/v1/ingest${query}`)).status, 400, query)

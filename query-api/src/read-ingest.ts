@@ -26,10 +26,11 @@ export async function readIngest(range: TimeRange, nowMs: number, deps: MetricDe
   const seriesMax = Math.min(config.summarySeriesMax, config.pointsMax)
   const found = await session.findSeries({ serverId: ingestServerId, selector, limit: seriesMax + 1 })
   if (found.series.length > seriesMax) throw tooManySeries(found.series.length, seriesMax)
-  assertPointsFit(found.series.length, range, config)
-  const giveBack = budget.take(found.series.length * range.stepCount)
+  const series = await seenIn(range, found.series, deps)
+  assertPointsFit(series.length, range, config)
+  const giveBack = budget.take(series.length * range.stepCount)
   try {
-    const matrix = await readMatrix(found.series, range, deps)
+    const matrix = await readMatrix(series, range, deps)
     const completeThroughMs = Math.min(storedThroughMs, found.completeThroughMs)
     const { startMs, endMs, stepMs } = range
     return {
@@ -41,8 +42,24 @@ export async function readIngest(range: TimeRange, nowMs: number, deps: MetricDe
       nowMs,
       lag: await readLag(nowMs, session),
       logGapCount: await countGaps(range, session),
-      ...addUp(found.series, matrix),
+      ...addUp(series, matrix),
     }
+  } finally {
+    giveBack()
+  }
+}
+
+/** Hosts and collectors come and go, and their series stay: of many only those that have something in the range. */
+async function seenIn(
+  { startMs, endMs, stepCount }: TimeRange,
+  series: readonly StoredSeries[],
+  deps: MetricDeps,
+): Promise<readonly StoredSeries[]> {
+  if (series.length * stepCount <= deps.config.pointsMax) return series
+  const giveBack = deps.budget.take(series.length)
+  try {
+    const whole = await readMatrix(series, { startMs, endMs, stepMs: endMs - startMs, stepCount: 1 }, deps)
+    return series.filter((_, row) => whole.count[row] !== 0)
   } finally {
     giveBack()
   }

@@ -66,9 +66,11 @@ export function groupRows(rows: readonly FleetRow[], isByLabel: boolean): { rows
   }
 }
 
-/** What stands before the first digit: web of web-17.eu. */
+/** What stands before the first digit: web of web-17.eu. Not by one expression: strangers choose names, and on dashes it would take their square. */
 function nameGroup(serverId: string): string {
-  return /^([^\d]*?)[-_.]*\d/.exec(serverId)?.[1] ?? ''
+  let end = Math.max(0, serverId.search(/\d/))
+  while (end > 0 && '-_.'.includes(serverId.charAt(end - 1))) end--
+  return serverId.slice(0, end)
 }
 
 export function layoutWall(groups: readonly Group[], size: Size): WallLayout {

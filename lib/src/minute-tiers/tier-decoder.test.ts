@@ -213,6 +213,22 @@ describe('the tiers as a binary COPY', () => {
     }
   })
 
+  it('with a minute block that cannot be read: no older state of its minute, out of hour blocks, is given for it', () => {
+    const old = { seriesId: 9, minute: 660, seen: 1n, min: 1, max: 1, sum: 1 }
+    const kept = [
+      { ...old, minute: 661 },
+      { ...old, seriesId: 6 },
+    ]
+    const sealed = blockTuple({ seriesId: 6, hour: 11, block: blockOf(kept.slice(1)) })
+    const alike = blockTuple({ seriesId: 9, hour: 11, block: blockOf([old, ...kept.slice(0, 1)]) })
+    const got: Row[] = []
+    const sinks = { minute: (row: TierMinute) => got.push(asRow(row)), unreadable: () => {} }
+    const decoder = new TierDecoder(new TierMerge(everything, sinks))
+    decoder.push(Buffer.concat([header, sealed, alike, tupleOf(7, microsOf(660), null), trailer]))
+    decoder.end()
+    assert.deepEqual(got, kept.toReversed())
+  })
+
   it('that end within a tuple are a defect', () => {
     const decoder = new TierDecoder(new TierMerge(everything, { minute: () => {} }))
     decoder.push(Buffer.alloc(5))

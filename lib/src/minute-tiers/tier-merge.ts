@@ -118,6 +118,9 @@ export class TierMerge implements TierTarget {
     const problem = bytes === undefined ? 'it has a layout of a newer release' : blockProblem(first, bytes.length)
     if (bytes === undefined || problem !== undefined) {
       this.#refuse(new UnreadableHourError(seriesId, hour, new Error(problem)))
+      // Whose records it has is not known; what hour blocks have of the minute may be older than those.
+      for (let slot = first; slot < seriesPerChunk; slot++)
+        this.#forget(slot * minutesPerHour + (minute % minutesPerHour))
       return
     }
     const view = viewOf(bytes)
@@ -177,6 +180,11 @@ export class TierMerge implements TierTarget {
     const [from, to] = [slot * minutesPerHour, (slot + 1) * minutesPerHour]
     this.#columns.seenLow.fill(0, from, to)
     this.#columns.seenHigh.fill(0, from, to)
+  }
+
+  #forget(at: number): void {
+    this.#columns.seenLow[at] = 0
+    this.#columns.seenHigh[at] = 0
   }
 
   #refuse(error: UnreadableHourError): void {

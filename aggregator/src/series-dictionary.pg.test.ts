@@ -111,10 +111,7 @@ test('a chunk of ids has series of one partition and tenant, and is filled befor
   await add('samples 0', 'default', 'd', [0, 4])
   await add(undefined, 'default', 'imported', [0, 5])
   const all = [...chunksOf.values()].map((chunks) => [...new Set(chunks)])
-  assert.deepEqual(
-    all.map(({ length }) => length).sort(),
-    [1, 1, 2, 2],
-  )
+  assert.deepEqual(all.map(({ length }) => length).sort(), [1, 1, 2, 2])
   assert.equal(new Set(all.flat()).size, 6)
 })
 

@@ -6,7 +6,7 @@ import type { ZoomTransform } from 'd3-zoom'
 import { type Domain, levelOf, ramps } from './colour-scale.ts'
 import type { FleetRow } from './fleet-rows.ts'
 import type { WallColors } from './wall-bitmap.ts'
-import { type Block, headPx, placeOf, type Size, type WallLayout } from './wall-layout.ts'
+import { type Block, headPx, headText, placeOf, type Size, type WallLayout } from './wall-layout.ts'
 
 export interface WallScene {
   readonly layout: WallLayout
@@ -195,7 +195,7 @@ function paintHead(
   context.textBaseline = 'alphabetic'
   context.fillStyle = colors.dim
   const bottom = y + block.y * k
-  context.fillText(`${block.name}  ${block.count}`, x + block.x * k + 1, bottom - (headPx - 12))
+  context.fillText(headText(block), x + block.x * k + 1, bottom - (headPx - 12))
 }
 
 function outline(

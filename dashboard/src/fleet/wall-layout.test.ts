@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FleetRow } from './fleet-rows.ts'
-import { cellAt, groupRows, layoutWall, nearestCell, neighbourOf, placeOf } from './wall-layout.ts'
+import { cellAt, groupRows, headText, layoutWall, nearestCell, neighbourOf, placeOf } from './wall-layout.ts'
 
 const row = (serverId: string, group: string | null = null): FleetRow => ({
   server: { serverId, firstSeenMs: 0, lastSeenMs: 0, seriesCount: 1 },
@@ -47,6 +47,23 @@ test('all cells lie within the wall, apart from each other, and are found where 
 test('10,000 servers have cells of some px', () => {
   const { cell } = layoutWall([{ name: null, count: 10_000 }], { width: 860, height: 640 })
   assert.ok(cell >= 7, String(cell))
+})
+
+test('on a phone cells are worth more than the names of many groups', () => {
+  const groups = Array.from({ length: 25 }, (_, index) => ({ name: `worker-${index}`, count: 12 }))
+  const phone = layoutWall(groups, { width: 350, height: 215 })
+  assert.ok(phone.cell >= 14, String(phone.cell))
+  assert.deepEqual(
+    phone.blocks.map(({ name, count }) => ({ name, count })),
+    [{ name: null, count: 300 }],
+  )
+  const { blocks, cell } = layoutWall(groups, { width: 860, height: 540 })
+  assert.equal(blocks.length, groups.length)
+  const isApart = blocks.every((block, index) => {
+    const next = blocks[index + 1]
+    return next === undefined || next.y !== block.y || next.x - block.x >= headText(block).length * 7
+  })
+  assert.ok(isApart, `names of blocks of cells of ${cell} px overlap`)
 })
 
 test('the cursor goes to neighbours, into other blocks, and stays at the ends', () => {

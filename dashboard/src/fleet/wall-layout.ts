@@ -42,6 +42,8 @@ const cellMax = 84
 const cellMin = 0.5
 /** Of a cell to the next smaller that is tried. */
 const cellShrink = 0.97
+/** Of a cell without groups, what one with groups may at least be. */
+const groupedCellMin = 0.4
 const gapPx = 14
 const groupsMax = 40
 const groupSizeMin = 3
@@ -73,7 +75,15 @@ function nameGroup(serverId: string): string {
   return serverId.slice(0, end)
 }
 
+/** Where the names would take most of the room, as on a phone, all cells are one block: they have to be seen and touched. */
 export function layoutWall(groups: readonly Group[], size: Size): WallLayout {
+  const one = [{ name: null, count: groups.reduce((sum, { count }) => sum + count, 0) }]
+  const ungrouped = largestThatFits(one, size) ?? place(one, { cell: cellMin, aspect: 1_000_000 }, size.width)
+  const grouped = groups.length === 1 ? undefined : largestThatFits(groups, size)
+  return grouped !== undefined && grouped.cell >= ungrouped.cell * groupedCellMin ? grouped : ungrouped
+}
+
+function largestThatFits(groups: readonly Group[], size: Size): WallLayout | undefined {
   const aspects = groups.length === 1 ? blockAspects.slice(-1) : blockAspects
   for (let cell = cellMax; cell > cellMin; cell *= cellShrink) {
     for (const aspect of aspects) {
@@ -81,7 +91,7 @@ export function layoutWall(groups: readonly Group[], size: Size): WallLayout {
       if (layout.height <= size.height) return layout
     }
   }
-  return place(groups, { cell: cellMin, aspect: 1_000_000 }, size.width)
+  return undefined
 }
 
 function place(
@@ -94,7 +104,7 @@ function place(
   let [x, y, shelf, first] = [0, 0, 0, 0]
   for (const { name, count } of groups) {
     const wanted = Math.ceil(Math.sqrt(count * aspect))
-    const used = Math.min(columnsMax, Math.max(wanted, minColumns(name, cell)))
+    const used = Math.min(columnsMax, Math.max(wanted, minColumns({ name, count }, cell)))
     const rows = Math.ceil(count / used)
     const head = name === null ? 0 : headPx
     if (x > 0 && x + used * cell > width) {
@@ -111,9 +121,13 @@ function place(
   return { cell, blocks, count: first, width: right, height: y + shelf }
 }
 
-/** Room for some of the name. */
-function minColumns(name: string | null, cell: number): number {
-  return name === null ? 1 : Math.ceil(Math.min(name.length * 7, 90) / cell)
+/** Room for some of the name and for the count, which stand above the cells. */
+function minColumns({ name, count }: Group, cell: number): number {
+  return name === null ? 1 : Math.ceil(Math.min(headText({ name, count }).length * 7, 90) / cell)
+}
+
+export function headText({ name, count }: Group): string {
+  return `${name ?? ''}  ${count}`
 }
 
 export function blockOf({ blocks }: WallLayout, number: number): Block | undefined {

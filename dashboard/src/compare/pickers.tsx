@@ -26,7 +26,7 @@ interface ServerPickerProps {
 export function ServerPicker({ ref, serverIds, scheme, onChange }: ServerPickerProps) {
   const [search, setSearch] = useState('')
   const [asked] = useDebouncedValue(search.trim(), typingMs)
-  const { data, error } = useQuery({
+  const { data, error, isPlaceholderData } = useQuery({
     queryKey: ['servers-offered', asked],
     queryFn: ({ signal }) => readServers({ query: asked, limit: offeredMax + serversMax, cursor: null }, signal),
     placeholderData: keepPreviousData,
@@ -47,6 +47,15 @@ export function ServerPicker({ ref, serverIds, scheme, onChange }: ServerPickerP
       onChange={(next) => {
         setSearch('')
         onChange(next)
+      }}
+      onKeyDown={(event) => {
+        // Enter takes the option that the arrows chose; where they chose none, the first that the search found.
+        const [first] = found
+        if (event.key !== 'Enter' || event.currentTarget.getAttribute('aria-activedescendant')) return
+        if (first === undefined || search.trim() === '' || asked !== search.trim() || isPlaceholderData) return
+        event.preventDefault()
+        setSearch('')
+        onChange([...serverIds, first].slice(0, serversMax))
       }}
       searchable
       searchValue={search}

@@ -41,7 +41,7 @@ export const reasons: Readonly<Record<Reason, Advice>> = {
   },
   'time-too-old': {
     what: 'A time was further back than minutes are kept',
-    toDo: 'Check that the host sends milliseconds and not seconds. History comes in by npm run import.',
+    toDo: 'Check that the host sends milliseconds and not seconds. npm run import takes history, as far back as minutes are kept.',
   },
   'series-per-request': {
     what: 'One request had too many series',

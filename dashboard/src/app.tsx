@@ -51,7 +51,7 @@ export function App() {
             <Route>
               <h1>No such page</h1>
               <p>
-                <Link href="/">All servers</Link>
+                <Link href="/">The fleet</Link>
               </p>
             </Route>
           </Switch>

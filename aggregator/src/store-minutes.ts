@@ -48,6 +48,17 @@ interface PreparedMinute {
 
 /** @throws StoreMovedError when the progress is not the known one. */
 export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Stored> {
+  try {
+    return await attemptFlush(flush, deps)
+  } catch (error) {
+    if ((error as { code?: string }).code !== missingPartitionCode) throw error
+    // A sealer or the retention has dropped what we had made: late data makes it again.
+    deps.partitions.forget()
+    return attemptFlush(flush, deps)
+  }
+}
+
+async function attemptFlush(flush: Flush, deps: StoreDeps): Promise<Stored> {
   const prepared: PreparedMinute[] = []
   const fresh = new Set<SlotEntry>()
   for (const minute of flush.minutes) {
@@ -95,8 +106,6 @@ export async function storeMinutes(flush: Flush, deps: StoreDeps): Promise<Store
     noteSeen(spans, deps)
     return stored
   } catch (error) {
-    const { code } = error as { code?: string }
-    if (code === missingPartitionCode) deps.partitions.forget()
     throw await rewound(error, deps.pool)
   }
 }

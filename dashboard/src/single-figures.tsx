@@ -20,7 +20,7 @@ export function SingleFigures({ line, unit, slot, isLatest, stepMs }: SingleFigu
       <strong>{formatValue(cell?.avg, unit)}</strong>
       {cell !== undefined && (
         <span className="figures-more dim">
-          {isLatest && `latest ${stepMs === minuteMs ? 'minute' : stepText(stepMs)}: `}
+          {isLatest && `last ${stepMs === minuteMs ? 'minute' : stepText(stepMs)}: `}
           min {formatValue(cell.min, unit)} · max {formatValue(cell.max, unit)}
         </span>
       )}

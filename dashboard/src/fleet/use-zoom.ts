@@ -39,6 +39,10 @@ export function useZoom(canvas: RefObject<HTMLCanvasElement | null>, options: Zo
     if (element === null) return
     const made = zoom<HTMLCanvasElement, unknown>()
       .filter((event: Event) => isOurs(event, zoomTransform(element).k))
+      .on('start', (event: D3ZoomEvent<HTMLCanvasElement, unknown>) => {
+        // So that 0 and Escape lead back; a click gives the focus by itself.
+        if (event.sourceEvent instanceof WheelEvent) element.focus({ preventScroll: true })
+      })
       .on('zoom', () => {
         // At rest a finger scrolls the page.
         element.style.touchAction = zoomTransform(element).k > 1 ? 'none' : 'pan-y'
